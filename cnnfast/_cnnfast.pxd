@@ -1,0 +1,67 @@
+"""Declarations of csrc/cnnfast.h, nothing else."""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+
+cdef extern from "cnnfast.h" nogil:
+    ctypedef enum cf_status:
+        CF_OK
+        CF_INVALID
+        CF_UNSUPPORTED
+        CF_TOO_LARGE
+    ctypedef enum cf_dtype:
+        CF_F32
+        CF_F64
+    ctypedef enum cf_isa:
+        CF_ISAS
+    ctypedef struct cf_options:
+        cf_isa isa
+        int threads
+
+    int CF_ALIGN
+    const char *cf_status_text(cf_status status)
+    const char *cf_isa_name(cf_isa isa)
+    int cf_isa_supported(cf_isa isa)
+    cf_isa cf_isa_best()
+    int64_t cf_isa_lanes(cf_isa isa, cf_dtype dtype)
+    int cf_have_openmp()
+    int cf_max_threads()
+
+    ctypedef struct cf_gemm_desc:
+        cf_dtype dtype
+        int64_t m, n, k, a_rs, a_cs, b_rs, b_cs
+    ctypedef struct cf_gemm_plan:
+        cf_gemm_desc desc
+        cf_options options
+        int64_t workspace_bytes
+    cf_status cf_gemm_plan_init(cf_gemm_plan *plan, const cf_gemm_desc *desc, const cf_options *options)
+    void cf_gemm(const cf_gemm_plan *plan, const void *a, const void *b, const void *bias, void *c, void *workspace)
+
+    ctypedef struct cf_conv_desc:
+        cf_dtype dtype
+        int64_t n, groups, ic, oc
+        int64_t[3] in_ "in"
+        int64_t[3] out, kernel, stride, dil, pad
+    ctypedef enum cf_conv_pass:
+        CF_FORWARD
+        CF_BACKWARD_DATA
+        CF_BACKWARD_WEIGHTS
+    ctypedef struct cf_correlate_plan:
+        int64_t rows, units, images, splits, nv, panels, passes
+        int64_t[3] block
+        int straight, direct
+    ctypedef struct cf_weights_plan:
+        int64_t rows, nv, panels, tiles, chunks, parts
+        int flat
+    ctypedef struct cf_conv_plan:
+        cf_conv_desc desc
+        cf_options options
+        cf_conv_pass pass_ "pass"
+        cf_correlate_plan correlate
+        cf_weights_plan weights
+        int64_t workspace_bytes
+    cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass which, const cf_conv_desc *desc, const cf_options *options)
+    void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y, void *workspace)
+    void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx, void *workspace)
+    void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace)
+    cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels, int64_t points, const void *dy, void *db)

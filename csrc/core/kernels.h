@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel table: what one instruction set offers for one dtype.  Each family lists its kernels once, as X(name, params);
+ * the struct, the tables and the C test harness are made from that list.  Kernels are pure: they never allocate, validate,
+ * thread or read the environment.  `real` stands for the dtype of the table. */
+#ifndef CF_KERNELS_H
+#define CF_KERNELS_H
+#include "base.h"
+#include "../kernels/dense.h"
+
+#define CF_KERNEL_LIST(X) \
+    CF_DENSE_KERNELS(X)
+
+#define CF_DECLARE_KERNEL(name, params) void(*name) params;
+
+typedef struct {
+    cf_isa isa;
+    cf_dtype dtype;
+    int64_t size;  /* bytes of a real */
+    int64_t lanes; /* reals of a vector register */
+    cf_tile_fn *tile[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* [vectors][rows], NULL where registers do not suffice */
+    CF_KERNEL_LIST(CF_DECLARE_KERNEL)
+} cf_kernels;
+
+/* The table of an instruction set, NULL where this CPU or build lacks it. */
+const cf_kernels *cf_kernels_for(cf_isa isa, cf_dtype dtype);
+
+#endif

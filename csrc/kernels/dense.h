@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Contracts of the dense kernels: the register tile, and the packers that feed it. */
+#ifndef CF_KERNELS_DENSE_H
+#define CF_KERNELS_DENSE_H
+#include <stdint.h>
+
+/* Largest tile: rows and vectors.  A table offers (mr, nv) where mr * nv + nv + 1 registers exist. */
+enum { CF_MR_MAX = 14, CF_NV_MAX = 6 };
+
+/* y[i][j] = sum_k a[k][i] * b[koff[k] + j] + (init ? init[i] : y[i][j]),  i < mr,  j < lanes,  0 <= k < kc
+ *
+ * a (kc, mr) packed   y row stride ldy   (nv - 1) * VL < lanes <= nv * VL
+ * b is plain memory of any alignment: whole vectors are loaded, so b[koff[k]] must be readable for nv * VL reals.
+ * y is touched in its first `lanes` columns only.  Terms are added in the order of k in every tile shape. */
+typedef void cf_tile_fn(int64_t kc, const void *a, const void *b, const int32_t *koff, void *y, int64_t ldy,
+                        const void *init, int64_t lanes);
+
+/* X(name, params) of every kernel:
+ *
+ * pack          dst[k*ldd + i] = src[i*rs + k*cs],  i < m,  k < kc,  ldd >= m,  rs and cs any strides (fast where either is 1).
+ *               Reads stay below `end`.  Writes up to VL - 1 reals past column m - 1 of each row, in ascending k.
+ * gather_rows   dst[r*ldd + q] = first <= q < last ? src[r*lds + (q - first)*step] : fill,  r < rows,  q < len.
+ * scatter_rows  dst[r*ldd + q*step] = src[r*lds + q],  r < rows,  q < len.
+ * add_rows      dst[r*ldd + q*step] += src[r*lds + q],  r < rows,  q < len.
+ * set           dst[i] = value,  i < n.
+ * sum           *total += sum of src[i], i < n, in a fixed order; single blocks are summed in real, blocks in double. */
+#define CF_DENSE_KERNELS(X)                                                                                        \
+    X(pack, (int64_t m, int64_t kc, const void *src, int64_t rs, int64_t cs, const void *end, void *dst,           \
+             int64_t ldd))                                                                                         \
+    X(gather_rows, (void *dst, int64_t ldd, const void *src, int64_t lds, int64_t rows, int64_t len, int64_t first, \
+                    int64_t last, int64_t step, double fill))                                                      \
+    X(scatter_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len)) \
+    X(add_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))   \
+    X(set, (int64_t n, void *dst, double value))                                                                   \
+    X(sum, (int64_t n, const void *src, double *total))
+
+#endif

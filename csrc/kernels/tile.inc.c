@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The register tile: every multiplication of dense convolution and of matrix products happens here.
+ * Contract in dense.h.  All (mr, nv) come from one inlined body; table.inc.c lists them. */
+
+/* Accumulators + the vectors of one step + one broadcast fit the registers. */
+#define CF_TILE_FITS(mr, nv) ((mr) * (nv) + (nv) + 1 <= CF_REGISTERS)
+
+CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const real *restrict b,
+                    const int32_t *restrict koff, real *restrict y, int64_t ldy, const real *init, int64_t lanes)
+{
+    vec acc[CF_REGISTERS] = {0}; /* constant size: a variable one stays in memory */
+    const real *ahead = y;
+    for (int64_t k = 0; k < kc; k++, a += mr) {
+        const real *bk = b + koff[k];
+        vec v[CF_NV_MAX];
+        CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(ahead + j * VL, 1); /* one row of y a step */
+        ahead += k < mr - 1 ? ldy : 0;
+        CF_UNROLL for (int j = 0; j < nv; j++)
+        {
+            v[j] = load(bk + j * VL);
+            CF_PIN(v[j]);
+        }
+        CF_UNROLL for (int i = 0; i < mr; i++)
+            CF_UNROLL for (int j = 0; j < nv; j++) acc[i * nv + j] += a[i] * v[j];
+    }
+    const int64_t rest = lanes - (nv - 1) * VL;
+    CF_UNROLL for (int i = 0; i < mr; i++)
+    {
+        real *row = y + i * ldy, *last = row + (nv - 1) * VL;
+        CF_UNROLL for (int j = 0; j < nv - 1; j++)
+            store(row + j * VL, acc[i * nv + j] + (init ? broadcast(init[i]) : load(row + j * VL)));
+        vec tail = acc[i * nv + nv - 1];
+        if (rest == VL) store(last, tail + (init ? broadcast(init[i]) : load(last)));
+        else store_part(last, tail + (init ? broadcast(init[i]) : load_part(last, rest)), rest);
+    }
+}
+
+#define CF_EACH_MR(X, nv)                                                                                   \
+    X(1, nv) X(2, nv) X(3, nv) X(4, nv) X(5, nv) X(6, nv) X(7, nv) X(8, nv) X(9, nv) X(10, nv) X(11, nv)     \
+    X(12, nv) X(13, nv) X(14, nv)
+
+#define CF_DEFINE_TILE(mr, nv)                                                                              \
+    static void tile_##mr##x##nv(int64_t kc, const void *a, const void *b, const int32_t *koff, void *y,    \
+                                 int64_t ldy, const void *init, int64_t lanes)                              \
+    {                                                                                                       \
+        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, kc, a, b, koff, y, ldy, init, lanes);                        \
+    }
+CF_EACH_MR(CF_DEFINE_TILE, 1)
+CF_EACH_MR(CF_DEFINE_TILE, 2)
+CF_EACH_MR(CF_DEFINE_TILE, 3)
+CF_EACH_MR(CF_DEFINE_TILE, 4)
+CF_EACH_MR(CF_DEFINE_TILE, 5)
+CF_EACH_MR(CF_DEFINE_TILE, 6)
+
+#define CF_TILE_ENTRY(mr, nv) CF_TILE_FITS(mr, nv) ? tile_##mr##x##nv : 0,
+#define CF_TILE_ROW(nv) {0, CF_EACH_MR(CF_TILE_ENTRY, nv)}
+#define CF_TILE_TABLE                                                                                       \
+    {{0}, CF_TILE_ROW(1), CF_TILE_ROW(2), CF_TILE_ROW(3), CF_TILE_ROW(4), CF_TILE_ROW(5), CF_TILE_ROW(6)}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vector type of one instruction set and dtype, in GCC/Clang vector extensions.
+ *
+ * Rules, each of them measured (gcc 12, clang 14):
+ *  1. Whole-vector expressions only: a subscripted lane in a hot loop sends the whole array to the stack.
+ *  2. -ffp-contract=fast gives the fused multiply-add; -ffast-math is never used.
+ *  3. A vector has the bytes of a register of this instruction set, never more.
+ *  4. CF_UNROLL on every constant-trip loop over an array of vectors, or the array lives in memory.
+ *  5. Accumulators + loaded vectors + one broadcast stay within CF_REGISTERS.
+ *  6. Vectors cross no function boundary but an inlined one.
+ *  7. CF_PIN keeps a vector that several FMAs share in a register: gcc would fold the unaligned load into each of them. */
+#ifndef CF_VEC_H
+#define CF_VEC_H
+#include "../core/base.h"
+
+#if CF_DOUBLE
+typedef double real;
+typedef int64_t lane; /* integer as wide as real */
+#define CF_DTYPE f64
+#define CF_DTYPE_ID CF_F64
+#define CF_REAL_BYTES 8
+#else
+typedef float real;
+typedef int32_t lane;
+#define CF_DTYPE f32
+#define CF_DTYPE_ID CF_F32
+#define CF_REAL_BYTES 4
+#endif
+
+/* cf_<dtype>_<name>__<isa> */
+#define CF_PASTE_(dtype, name, isa) cf_##dtype##_##name##__##isa
+#define CF_PASTE(dtype, name, isa) CF_PASTE_(dtype, name, isa)
+#define CF_NAME(name) CF_PASTE(CF_DTYPE, name, CF_ISA)
+
+#if CF_VBYTES
+#define VL (CF_VBYTES / CF_REAL_BYTES)
+typedef real vec __attribute__((vector_size(CF_VBYTES)));
+typedef real vec_unaligned __attribute__((vector_size(CF_VBYTES), aligned(CF_REAL_BYTES), may_alias));
+typedef lane ivec __attribute__((vector_size(CF_VBYTES)));
+#else
+#define VL 1
+typedef real vec;
+typedef real vec_unaligned;
+#endif
+
+#if defined(__x86_64__)
+#define CF_PIN(v) __asm__("" : "+v"(v))
+#elif defined(__aarch64__)
+#define CF_PIN(v) __asm__("" : "+w"(v))
+#else
+#define CF_PIN(v) (void)0
+#endif
+
+CF_INLINE vec load(const real *p) { return *(const vec_unaligned *)p; }
+CF_INLINE void store(real *p, vec v) { *(vec_unaligned *)p = v; }
+CF_INLINE vec zero(void) { return (vec){0}; }
+CF_INLINE vec broadcast(real x) { return x - zero(); }
+
+/* The first n lanes, 0 <= n <= VL; memory beyond them is neither read nor written, other lanes read as zero. */
+#if CF_VBYTES == 64
+#include <immintrin.h>
+#if CF_DOUBLE
+CF_INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p); }
+CF_INLINE void store_part(real *p, vec v, int64_t n)
+{
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+}
+#else
+CF_INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+CF_INLINE void store_part(real *p, vec v, int64_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+#endif
+#else
+CF_INLINE vec load_part(const real *p, int64_t n)
+{
+    real lanes[VL] = {0};
+    for (int64_t i = 0; i < n; i++) lanes[i] = p[i];
+    return load(lanes);
+}
+CF_INLINE void store_part(real *p, vec v, int64_t n)
+{
+    real lanes[VL];
+    store(lanes, v);
+    for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
+}
+#endif
+
+/* dst[i] = src[i], i < n, reading and writing nothing else. */
+CF_INLINE void copy(real *restrict dst, const real *restrict src, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL) store(dst + i, load(src + i));
+    if (i < n) store_part(dst + i, load_part(src + i, n - i), n - i);
+}
+
+/* Interleave: low = a0 b0 a1 b1 ..., high = the upper halves. */
+#if VL > 1
+#if VL == 2
+#define CF_LOW 0, 2
+#define CF_HIGH 1, 3
+#elif VL == 4
+#define CF_LOW 0, 4, 1, 5
+#define CF_HIGH 2, 6, 3, 7
+#elif VL == 8
+#define CF_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define CF_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define CF_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define CF_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
+#if defined(__clang__)
+CF_INLINE vec zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, CF_LOW); }
+CF_INLINE vec zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, CF_HIGH); }
+#else
+CF_INLINE vec zip_low(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_LOW}); }
+CF_INLINE vec zip_high(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_HIGH}); }
+#endif
+#endif
+
+#endif

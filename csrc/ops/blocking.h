@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How a problem is cut into register tiles and cache blocks; shared by every op that drives the tile. */
+#ifndef CF_BLOCKING_H
+#define CF_BLOCKING_H
+#include "../core/kernels.h"
+
+/* Rows are cut into `panels`, vectors into tiles of at most `nv`, both into parts whose sizes differ by at most one:
+ * no row or vector of padding exists. */
+typedef struct {
+    int64_t nv, panels;
+} cf_tile_shape;
+
+cf_tile_shape cf_choose_tile(const cf_kernels *kn, int64_t rows, int64_t vectors);
+
+/* Products a pass sums in registers: a panel (KC, MR) and a lane block (KC, NV * VL) stay in a 1 MB L2 beside the slab,
+ * and 1152 = 128 channels of 3x3 keeps the read-add-write of y under 2 % (prototype, Zen 4). */
+enum { CF_KC = 1152 };
+
+/* Reals of a slab that one thread packs: half of a 1 MB L2 in float. */
+enum { CF_SLAB = 128 * 1024 };
+
+/* Multiplications below which one thread is faster: a fork and join cost 0.9 us, so a second thread pays from about
+ * 3 us of work on (measured, Zen 4). */
+enum { CF_SERIAL_WORK = 100 * 1000 };
+
+/* Bytes taken from a workspace one after another: offsets only, so that a plan can be made without the memory. */
+static inline int64_t cf_take(int64_t *used, int64_t bytes)
+{
+    int64_t at = *used;
+    *used += cf_round_up(bytes, CF_ALIGN);
+    return at;
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Entry of the convolution plans, and the gradient of the bias. */
+#include "../core/parallel.h"
+#include "conv_internal.h"
+
+static double work_of(const cf_conv_desc *d)
+{
+    double points = (double)d->n * (double)cf_volume(d->out);
+    return points * (double)d->oc * (double)(d->ic / d->groups) * (double)cf_volume(d->kernel);
+}
+
+cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, const cf_options *options)
+{
+    const cf_kernels *kn = cf_kernels_for(options->isa, desc->dtype);
+    if (!kn) return CF_UNSUPPORTED;
+    *plan = (cf_conv_plan){.desc = *desc, .options = *options, .pass = pass};
+    if (work_of(desc) < CF_SERIAL_WORK) plan->options.threads = 1;
+    return pass == CF_BACKWARD_WEIGHTS ? cf_weights_plan_init(plan, kn) : cf_correlate_plan_init(plan, kn);
+}
+
+typedef struct {
+    const cf_kernels *kn;
+    int64_t n, channels, points;
+    const void *dy;
+    void *db;
+} bias_job;
+
+static void sum_channel(void *ctx, int64_t channel, int thread)
+{
+    const bias_job *j = ctx;
+    double total = 0;
+    (void)thread;
+    for (int64_t n = 0; n < j->n; n++)
+        j->kn->sum(j->points, cf_at_const(j->dy, (n * j->channels + channel) * j->points, j->kn->size), &total);
+    j->kn->set(1, cf_at(j->db, channel, j->kn->size), total);
+}
+
+cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels, int64_t points,
+                                const void *dy, void *db)
+{
+    const cf_kernels *kn = cf_kernels_for(options->isa, dtype);
+    if (!kn) return CF_UNSUPPORTED;
+    bias_job job = {kn, n, channels, points, dy, db};
+    int threads = n * channels * points < CF_SERIAL_WORK ? 1 : options->threads;
+    cf_parallel_for(channels, threads, sum_channel, &job);
+    return CF_OK;
+}

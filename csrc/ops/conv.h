@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Direct convolution in 1, 2 and 3 dimensions, its two adjoints, and with them transposed convolution.
+ *
+ *   y[n,k,o] = bias[k] + sum over c, t of  x[n, c, o*stride + t*dil - pad] * w[k,c,t]        (o, t over 3 axes)
+ *
+ * x (n, ic, in)   w (oc, ic / groups, kernel)   y (n, oc, out);  1D and 2D are 3D with leading axes of length 1.
+ * The padding of the high side follows from `out`, and negative padding crops.
+ * No array of columns is ever made: a task packs the slab of x that it needs (at most CF_SLAB reals) and multiplies it in the
+ * register tile.  Terms are added in an order that depends on the shape only, so results are the same for any number of
+ * threads. */
+#ifndef CF_CONV_H
+#define CF_CONV_H
+#include "../cnnfast.h"
+#include "axis.h"
+
+typedef struct {
+    cf_dtype dtype;
+    int64_t n, groups, ic, oc; /* channels over all groups */
+    int64_t in[3], out[3], kernel[3], stride[3], dil[3], pad[3];
+} cf_conv_desc;
+
+typedef enum { CF_FORWARD, CF_BACKWARD_DATA, CF_BACKWARD_WEIGHTS } cf_conv_pass;
+
+/* Forward and backward-data: rows = destination channels, lanes = destination points, see correlate.c. */
+typedef struct {
+    int64_t rows, red, vol;       /* a group's destination channels, source channels, taps */
+    int64_t w_group, w_row, w_red; /* strides of the weights */
+    cf_axis axis[3];
+    int64_t points[3], phases; /* destination points of a phase; phases of all axes */
+
+    int64_t block[3], blocks[3], images, image_groups, splits, units; /* what a task computes */
+    cf_copies copies[3];
+    int64_t pitch, row_stride, slice_stride, copy_size, channel_size; /* the slab */
+    int straight;                     /* lanes are read from the source itself */
+    int direct;                       /* tiles are written to the destination itself */
+    int64_t red_block, passes;        /* source channels of a pass */
+    int64_t nv, panels, buffer_ld;
+} cf_correlate_plan;
+
+/* Backward-weights: rows = output channels, lanes = input channels (or channels x taps), see conv_weights.c. */
+typedef struct {
+    int64_t rows, red, vol;                 /* a group's output channels, input channels, taps */
+    cf_axis axis[3];
+    int flat;                               /* lanes are (channel, tap) pairs: few channels */
+    int64_t lanes, taps;                    /* lanes of a tap; taps that are not lanes */
+    int64_t vectors, nv, tiles, ld, panels; /* lanes are cut into tiles of ld = nv vectors or one less */
+    int64_t box[4], boxes[4], chunks, pixels; /* a chunk: output points of (images, d, h, w), at most `pixels` */
+    int64_t step[3], span[3];               /* input points a chunk reads along an axis: step an output point, span in all */
+    int64_t parts;                          /* independent sums over the chunks of a group; 0: threads share each chunk */
+    int64_t x_size, dy_size, acc_size, scratch_size; /* reals; scratch_size a thread */
+} cf_weights_plan;
+
+typedef struct {
+    cf_conv_desc desc;
+    cf_options options;
+    cf_conv_pass pass;
+    cf_correlate_plan correlate;
+    cf_weights_plan weights;
+    int64_t packed_at, zeros_at, koff_at, straight_koff_at, acc_at, thread_at, thread_bytes, workspace_bytes;
+} cf_conv_plan;
+
+/* Fill *plan for one pass.  Pure arithmetic: allocates nothing, keeps no pointer. */
+cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, const cf_options *options);
+
+/* bias may be NULL; in backward-data it has ic elements (the bias of a transposed convolution). */
+void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y, void *workspace);
+void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,
+                           void *workspace);
+void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace);
+
+/* db[k] = sum over n, o of dy[n,k,o];  dy (n, channels, points) */
+cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels, int64_t points,
+                                const void *dy, void *db);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of convolution share among themselves. */
+#ifndef CF_CONV_INTERNAL_H
+#define CF_CONV_INTERNAL_H
+#include "../core/kernels.h"
+#include "blocking.h"
+#include "conv.h"
+
+/* correlate_plan.c, conv_weights_plan.c: fill the part of the plan that the pass needs, and its workspace. */
+cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
+cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
+
+/* Arrays of one call of forward or backward-data. */
+typedef struct {
+    const cf_conv_plan *plan;
+    const cf_correlate_plan *p;
+    const cf_kernels *kn;
+    const void *src, *w, *bias;
+    void *dst, *packed, *zeros, *thread_base;
+    int32_t *koff, *straight_koff;
+} cf_correlate_job;
+
+/* What one task computes: panels [panel0, panel1) at block `at` (per phase) of `images` images of a group. */
+typedef struct {
+    int64_t group, image, images, at[3], len[3], panel0, panel1;
+} cf_unit;
+
+/* correlate_pack.c */
+void cf_pack_weights_task(void *job, int64_t task, int thread); /* task = (group, pass, panel) */
+void cf_pack_slab(const cf_correlate_job *j, const cf_unit *u, int64_t pass, void *slab);
+void cf_fill_offsets(const cf_correlate_job *j);
+
+/* Packed weights of (group, pass, phase, panel): (channel, tap of the phase, row of the panel). */
+int64_t cf_packed_group_size(const cf_correlate_plan *p, int64_t lanes);
+int64_t cf_packed_at(const cf_correlate_plan *p, int64_t lanes, int64_t group, int64_t pass, int64_t phase,
+                     int64_t taps_before, int64_t taps, int64_t panel);
+
+static inline int64_t cf_red_begin(const cf_correlate_plan *p, int64_t pass) { return cf_part(p->red, p->passes, pass); }
+static inline int64_t cf_row_begin(const cf_correlate_plan *p, int64_t panel)
+{
+    return cf_part(p->rows, p->panels, panel);
+}
+
+/* Axis phases of phase i of all axes, and the number of its taps. */
+static inline int64_t cf_phases_of(const cf_correlate_plan *p, int64_t i, cf_phase ph[3])
+{
+    ph[2] = cf_axis_phase(&p->axis[2], i % p->axis[2].dstep);
+    ph[1] = cf_axis_phase(&p->axis[1], i / p->axis[2].dstep % p->axis[1].dstep);
+    ph[0] = cf_axis_phase(&p->axis[0], i / p->axis[2].dstep / p->axis[1].dstep);
+    return ph[0].taps * ph[1].taps * ph[2].taps;
+}
+
+static inline int64_t cf_src_plane(const cf_correlate_plan *p)
+{
+    return p->axis[0].src * p->axis[1].src * p->axis[2].src;
+}
+static inline int64_t cf_dst_plane(const cf_correlate_plan *p)
+{
+    return p->axis[0].dst * p->axis[1].dst * p->axis[2].dst;
+}
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Backward-weights:  dw[k,c,t] = sum over n, o of  dy[n,k,o] * x[n, c, o*stride + t*dil - pad]
+ *
+ * The same tile with the output point as k: rows are output channels (dy packed [panel][point][row]), lanes are input channels
+ * (x packed [tile][image][d][h][w][lane], so that stride, dilation and tap are offsets), or, where channels are few, all
+ * (channel, tap) pairs of a point (x packed [tile][point][lane]).
+ * Points are summed chunk by chunk into accumulators [tile][row][tap][lane].  Where those are large, threads pack a chunk
+ * together and share its tiles; where they are small, a fixed number of parts is summed apart and added in order. */
+#include "../core/parallel.h"
+#include "conv_internal.h"
+#include "slice.h"
+
+typedef struct {
+    const cf_conv_plan *plan;
+    const cf_weights_plan *p;
+    const cf_kernels *kn;
+    const void *x, *dy;
+    void *dw, *acc, *zeros, *thread_base;
+    int64_t group, chunk; /* that all threads share now */
+} job;
+
+/* The output points of a chunk, and where it is packed; koff: slab offset of each point. */
+typedef struct {
+    int64_t group, at[4], len[4], points;
+    void *dy, *x, *scratch;
+    int32_t *koff;
+} chunk;
+
+static chunk chunk_of(const job *j, int64_t group, int64_t index, int packed_by, int scratch_of)
+{
+    const cf_weights_plan *p = j->p;
+    chunk c = {.group = group, .points = 1};
+    for (int i = 3; i >= 0; i--) {
+        int64_t points = i ? p->axis[i - 1].dst : j->plan->desc.n;
+        c.at[i] = index % p->boxes[i] * p->box[i];
+        c.len[i] = cf_min(p->box[i], points - c.at[i]);
+        c.points *= c.len[i];
+        index /= p->boxes[i];
+    }
+    c.koff = cf_at(j->thread_base, packed_by, j->plan->thread_bytes);
+    c.dy = c.koff + cf_round_up(p->pixels, CF_ALIGN);
+    c.x = cf_at(c.dy, p->dy_size, j->kn->size);
+    int64_t own = (scratch_of - packed_by) * j->plan->thread_bytes;
+    c.scratch = cf_at(cf_at(c.x, p->x_size, j->kn->size), own, 1);
+    return c;
+}
+
+static int64_t row_begin(const cf_weights_plan *p, int64_t panel) { return cf_part(p->rows, p->panels, panel); }
+static int64_t vector_begin(const cf_weights_plan *p, int64_t tile) { return cf_part(p->vectors, p->tiles, tile); }
+
+static int64_t lanes_of(const job *j, int64_t tile)
+{
+    return cf_min(vector_begin(j->p, tile + 1) * j->kn->lanes, j->p->lanes) - vector_begin(j->p, tile) * j->kn->lanes;
+}
+
+static void *packed_dy(const job *j, const chunk *c, int64_t panel)
+{
+    return cf_at(c->dy, row_begin(j->p, panel) * c->points + panel * j->kn->lanes, j->kn->size);
+}
+
+static void pack_dy(const job *j, const chunk *c, int64_t panel)
+{
+    const cf_weights_plan *p = j->p;
+    const cf_axis *a = p->axis;
+    int64_t plane = a[0].dst * a[1].dst * a[2].dst, run = c->points / c->len[0], size = j->kn->size, oc = j->plan->desc.oc;
+    int64_t r0 = row_begin(p, panel), mr = row_begin(p, panel + 1) - r0;
+    int64_t point = (c->at[1] * a[1].dst + c->at[2]) * a[2].dst + c->at[3];
+    const void *end = cf_at_const(j->dy, j->plan->desc.n * oc * plane, size);
+    for (int64_t n = 0; n < c->len[0]; n++) {
+        int64_t channel = (c->at[0] + n) * oc + c->group * p->rows + r0;
+        j->kn->pack(mr, run, cf_at_const(j->dy, channel * plane + point, size), plane, 1, end,
+                    cf_at(packed_dy(j, c, panel), n * run * mr, size), mr);
+    }
+}
+
+static int64_t x_plane(const cf_weights_plan *p) { return p->axis[0].src * p->axis[1].src * p->axis[2].src; }
+
+/* One row of the slab of a tile: columns inside the source are packed channel-last, the others are zero. */
+static void pack_row(const job *j, const void *row, int64_t channels, int64_t left, int64_t span, int64_t sub, void *to)
+{
+    const cf_weights_plan *p = j->p;
+    int64_t first, last, size = j->kn->size, bytes = p->ld * size;
+    cf_valid_range(span, left, sub, row ? p->axis[2].src : 0, &first, &last);
+    memset(to, 0, (size_t)(first * bytes));
+    if (last > first)
+        j->kn->pack(channels, last - first, cf_at_const(row, left + first * sub, size), x_plane(p), sub,
+                    cf_at_const(j->x, j->plan->desc.n * j->plan->desc.ic * x_plane(p), size), cf_at(to, first, bytes), p->ld);
+    memset(cf_at(to, last, bytes), 0, (size_t)((span - last) * bytes));
+}
+
+/* Lanes = channels: the input under the chunk, of one image, for the channels of a tile. */
+static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n)
+{
+    const cf_weights_plan *p = j->p;
+    const cf_axis *a = p->axis;
+    int64_t size = j->kn->size, c0 = vector_begin(p, tile) * j->kn->lanes, pixels = p->span[0] * p->span[1] * p->span[2];
+    int64_t channel = (c->at[0] + n) * j->plan->desc.ic + c->group * p->red + c0, at[3], span[3], sub[3];
+    for (int i = 0; i < 3; i++) {
+        sub[i] = a[i].taps == 1 ? a[i].step : 1;
+        at[i] = c->at[i + 1] * a[i].step - a[i].pad;
+        span[i] = (c->len[i + 1] - 1) * p->step[i] + (a[i].taps - 1) * a[i].dil + 1;
+    }
+    void *slab = cf_at(c->x, (tile * p->box[0] + n) * pixels * p->ld, size);
+    for (int64_t z = 0; z < span[0]; z++)
+        for (int64_t y = 0; y < span[1]; y++) {
+            int64_t d = at[0] + z * sub[0], h = at[1] + y * sub[1];
+            int inside = d >= 0 && d < a[0].src && h >= 0 && h < a[1].src;
+            int64_t row = channel * x_plane(p) + (d * a[1].src + h) * a[2].src;
+            pack_row(j, inside ? cf_at_const(j->x, row, size) : NULL, lanes_of(j, tile), at[2], span[2], sub[2],
+                     cf_at(slab, (z * p->span[1] + y) * p->span[2] * p->ld, size));
+        }
+}
+
+/* Lanes = (channel, tap): a row of points for each lane, then transposed. */
+static void pack_flat(const job *j, const chunk *c, int64_t tile, int64_t n)
+{
+    const cf_weights_plan *p = j->p;
+    const cf_axis *a = p->axis;
+    int64_t size = j->kn->size, l0 = vector_begin(p, tile) * j->kn->lanes, lanes = lanes_of(j, tile);
+    int64_t run = c->points / c->len[0], slice = c->len[2] * c->len[3];
+    for (int64_t l = 0; l < lanes; l++) {
+        int64_t tap = (l0 + l) % p->vol, channel = (c->at[0] + n) * j->plan->desc.ic + c->group * p->red + (l0 + l) / p->vol;
+        int64_t td = tap / (a[1].taps * a[2].taps), th = tap / a[2].taps % a[1].taps, tw = tap % a[2].taps;
+        int64_t off[2] = {th * a[1].dil - a[1].pad, tw * a[2].dil - a[2].pad};
+        cf_slice s = cf_slice_of(a + 1, c->at + 2, c->len + 2, off, c->len[3]);
+        for (int64_t z = 0; z < c->len[1]; z++) {
+            int64_t d = (c->at[1] + z) * a[0].step + td * a[0].dil - a[0].pad, outside = d < 0 || d >= a[0].src;
+            cf_slice rows = s;
+            if (outside) rows.h1 = rows.h0;
+            int64_t plane = channel * x_plane(p) + (outside ? 0 : d * a[1].src * a[2].src);
+            cf_copy_slice(j->kn, &rows, cf_at_const(j->x, plane, size), cf_at(c->scratch, l * run + z * slice, size));
+        }
+    }
+    j->kn->pack(lanes, run, c->scratch, run, 1, cf_at(c->scratch, lanes * run, size),
+                cf_at(c->x, (tile * p->pixels + n * run) * p->ld, size), p->ld);
+}
+
+static void pack_x(const job *j, const chunk *c, int64_t tile, int64_t n)
+{
+    if (j->p->flat) pack_flat(j, c, tile, n);
+    else pack_channels(j, c, tile, n);
+}
+
+/* Tile i = (lane tile, tap, panel) over all points of a chunk. */
+static void run_tile(const job *j, const chunk *c, int64_t i, void *acc, const void *init)
+{
+    const cf_weights_plan *p = j->p;
+    const cf_axis *a = p->axis;
+    int64_t panel = i % p->panels, tap = i / p->panels % p->taps, tile = i / p->panels / p->taps, size = j->kn->size;
+    int64_t r0 = row_begin(p, panel), mr = row_begin(p, panel + 1) - r0;
+    int64_t nv = vector_begin(p, tile + 1) - vector_begin(p, tile);
+    int64_t td = tap / (a[1].taps * a[2].taps), th = tap / a[2].taps % a[1].taps, tw = tap % a[2].taps;
+    int64_t at = p->flat ? 0 : ((td * a[0].dil * p->span[1] + th * a[1].dil) * p->span[2] + tw * a[2].dil) * p->ld;
+    const void *b = cf_at(c->x, tile * (p->x_size / p->tiles) + at, size);
+    j->kn->tile[nv][mr](c->points, packed_dy(j, c, panel), b, c->koff,
+                        cf_at(acc, ((tile * p->rows + r0) * p->taps + tap) * p->ld, size), p->taps * p->ld, init,
+                        nv * j->kn->lanes);
+}
+
+static void fill_offsets(const job *j, const chunk *c)
+{
+    const cf_weights_plan *p = j->p;
+    int64_t k = 0;
+    for (int64_t n = 0; n < c->len[0]; n++)
+        for (int64_t d = 0; d < c->len[1]; d++)
+            for (int64_t h = 0; h < c->len[2]; h++)
+                for (int64_t w = 0; w < c->len[3]; w++, k++) {
+                    int64_t row = (n * p->span[0] + d * p->step[0]) * p->span[1] + h * p->step[1];
+                    c->koff[k] = (int32_t)((p->flat ? k : row * p->span[2] + w * p->step[2]) * p->ld);
+                }
+}
+
+static int64_t packing_tasks(const cf_weights_plan *p, const chunk *c) { return p->panels + p->tiles * c->len[0]; }
+
+static void pack_task(const job *j, const chunk *c, int64_t task)
+{
+    if (task < j->p->panels) pack_dy(j, c, task);
+    else pack_x(j, c, (task - j->p->panels) / c->len[0], (task - j->p->panels) % c->len[0]);
+}
+
+static int64_t tile_tasks(const cf_weights_plan *p) { return p->tiles * p->taps * p->panels; }
+
+/* One part: its chunks one after another, all by one thread. */
+static void run_part(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
+    const cf_weights_plan *p = j->p;
+    int64_t group = task / p->parts, part = task % p->parts, first = cf_part(p->chunks, p->parts, part);
+    void *acc = cf_at(j->acc, task * p->acc_size, j->kn->size);
+    if (p->chunks == 0) memset(acc, 0, (size_t)(p->acc_size * j->kn->size));
+    for (int64_t i = first; i < cf_part(p->chunks, p->parts, part + 1); i++) {
+        chunk c = chunk_of(j, group, i, thread, thread);
+        fill_offsets(j, &c);
+        for (int64_t t = 0; t < packing_tasks(p, &c); t++) pack_task(j, &c, t);
+        for (int64_t t = 0; t < tile_tasks(p); t++) run_tile(j, &c, t, acc, i == first ? j->zeros : NULL);
+    }
+}
+
+static void shared_pack(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
+    chunk c = chunk_of(j, j->group, j->chunk, 0, thread);
+    pack_task(j, &c, task);
+}
+
+static void shared_tile(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
+    chunk c = chunk_of(j, j->group, j->chunk, 0, thread);
+    run_tile(j, &c, task, j->acc, j->chunk == 0 ? j->zeros : NULL);
+}
+
+/* Row of dw of one lane tile from its accumulators, the parts added in order. */
+static void put_row(const job *j, int64_t group, int64_t tile, int64_t row, void *scratch)
+{
+    const cf_weights_plan *p = j->p;
+    int64_t size = j->kn->size, l0 = vector_begin(p, tile) * j->kn->lanes, lanes = lanes_of(j, tile);
+    int64_t at = (group * p->parts * p->tiles + tile) * p->rows + row, len = p->taps * p->ld;
+    void *sum = cf_at(j->acc, at * len, size);
+    for (int64_t part = 1; part < p->parts; part++)
+        j->kn->add_rows(sum, 0, 1, cf_at(sum, part * p->acc_size, size), 0, 1, len);
+    if (!p->flat) {
+        j->kn->pack(p->taps, lanes, sum, p->ld, 1, cf_at(sum, len, size), scratch, p->taps);
+        sum = scratch;
+    }
+    void *to = cf_at(j->dw, ((group * p->rows + row) * p->red) * p->vol + l0 * p->taps, size);
+    memcpy(to, sum, (size_t)(lanes * p->taps * size));
+}
+
+static void put_task(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
+    const cf_weights_plan *p = j->p;
+    chunk c = chunk_of(j, 0, 0, thread, thread);
+    int64_t row = task % p->rows, tile = task / p->rows % p->tiles;
+    put_row(j, p->parts ? task / p->rows / p->tiles : j->group, tile, row, c.scratch);
+}
+
+/* Group after group, chunk after chunk, each shared by all threads. */
+static void run_shared(job *j)
+{
+    const cf_weights_plan *p = j->p;
+    int threads = j->plan->options.threads;
+    for (j->group = 0; j->group < j->plan->desc.groups; j->group++) {
+        if (p->chunks == 0) memset(j->acc, 0, (size_t)(p->acc_size * j->kn->size));
+        for (j->chunk = 0; j->chunk < p->chunks; j->chunk++) {
+            chunk c = chunk_of(j, j->group, j->chunk, 0, 0);
+            fill_offsets(j, &c);
+            cf_parallel_for(packing_tasks(p, &c), threads, shared_pack, j);
+            cf_parallel_for(tile_tasks(p), threads, shared_tile, j);
+        }
+        cf_parallel_for(p->tiles * p->rows, threads, put_task, j);
+    }
+}
+
+void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace)
+{
+    const cf_weights_plan *p = &plan->weights;
+    job j = {.plan = plan, .p = p, .x = x, .dy = dy, .dw = dw};
+    j.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
+    j.acc = cf_at(workspace, plan->acc_at, 1);
+    j.zeros = cf_at(workspace, plan->zeros_at, 1);
+    j.thread_base = cf_at(workspace, plan->thread_at, 1);
+    memset(j.zeros, 0, (size_t)(p->rows * j.kn->size));
+    if (!p->parts) {
+        run_shared(&j);
+        return;
+    }
+    cf_parallel_for(plan->desc.groups * p->parts, plan->options.threads, run_part, &j);
+    cf_parallel_for(plan->desc.groups * p->tiles * p->rows, plan->options.threads, put_task, &j);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Plan of backward-weights: the tile, the chunks of the sum over points, and how threads share it.  All of it follows from the
+ * shape, so the order of additions does not depend on the number of threads. */
+#include "conv_internal.h"
+
+/* Reals of dy in a chunk, and the fewest points: x and dy of a chunk stay in L2 beside each other, and the read-add-write of
+ * the accumulators is spread over at least 256 points (prototype, Zen 4). */
+enum { CHUNK = 96 * 1024, CHUNK_POINTS = 256 };
+
+/* Accumulators so small that each part of the sum gets its own, and the most parts. */
+enum { SMALL_ACC = 24 * 1024, PARTS_MAX = 16 };
+
+/* Lanes of channels waste registers where channels do not fill vectors; lanes of (channel, tap) cost about 11 cycles of packing
+ * a vector of points. */
+static int flat_is_cheaper(const cf_weights_plan *p, int64_t lanes)
+{
+    int64_t by_tap = p->vol * cf_ceil_div(p->red, lanes), flat = cf_ceil_div(p->red * p->vol, lanes);
+    return flat * (p->rows + 11) < by_tap * p->rows;
+}
+
+/* Grown from the innermost axis, so that the points of a chunk are one run of an image. */
+static void choose_chunks(cf_weights_plan *p, int64_t n)
+{
+    int64_t want = cf_max(CHUNK / cf_max(p->rows, p->flat ? p->vectors * p->ld / p->nv : p->rows), CHUNK_POINTS), have = 1;
+    p->chunks = p->pixels = 1;
+    for (int i = 3; i >= 0; i--) {
+        int64_t points = i ? p->axis[i - 1].dst : n, most = cf_max(1, want / have);
+        p->box[i] = cf_ceil_div(points, cf_max(1, cf_ceil_div(points, most)));
+        p->boxes[i] = p->box[i] ? cf_ceil_div(points, p->box[i]) : 0;
+        p->pixels *= p->box[i];
+        p->chunks *= p->boxes[i];
+        have = p->box[i] < points ? want : have * p->box[i];
+    }
+}
+
+static void choose_sizes(cf_weights_plan *p, int64_t vl)
+{
+    int64_t span = 1;
+    for (int i = 0; i < 3; i++) {
+        const cf_axis *a = &p->axis[i];
+        p->step[i] = a->taps == 1 ? 1 : a->step; /* with one tap, points that no output reads are left out */
+        p->span[i] = (p->box[i + 1] - 1) * p->step[i] + (a->taps - 1) * a->dil + 1;
+        span *= p->span[i];
+    }
+    p->dy_size = p->rows * p->pixels + p->panels * vl;
+    p->x_size = p->tiles * p->ld * (p->flat ? p->pixels : span * p->box[0]);
+    p->acc_size = p->tiles * p->rows * p->taps * p->ld;
+    p->scratch_size = cf_max(p->flat ? p->ld * p->pixels : 0, p->taps * p->ld + vl) + vl;
+    p->parts = p->acc_size <= SMALL_ACC ? cf_max(1, cf_min(p->chunks, PARTS_MAX)) : 0;
+}
+
+cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    const cf_conv_desc *d = &plan->desc;
+    cf_weights_plan *p = &plan->weights;
+    *p = (cf_weights_plan){.rows = d->oc / d->groups, .red = d->ic / d->groups, .vol = cf_volume(d->kernel)};
+    for (int i = 0; i < 3; i++)
+        p->axis[i] = cf_axis_of(0, d->in[i], d->out[i], d->kernel[i], d->stride[i], d->dil[i], d->pad[i]);
+    cf_merge_plain_axes(p->axis);
+    p->flat = flat_is_cheaper(p, kn->lanes);
+    p->lanes = p->flat ? p->red * p->vol : p->red;
+    p->taps = p->flat ? 1 : p->vol;
+    p->vectors = cf_ceil_div(p->lanes, kn->lanes);
+    cf_tile_shape shape = cf_choose_tile(kn, p->rows, p->vectors);
+    p->nv = shape.nv;
+    p->panels = shape.panels;
+    p->tiles = cf_ceil_div(p->vectors, p->nv);
+    p->ld = p->nv * kn->lanes;
+    choose_chunks(p, d->n);
+    choose_sizes(p, kn->lanes);
+    if ((double)p->x_size >= INT32_MAX) return CF_TOO_LARGE;
+
+    int64_t sums = p->parts ? d->groups * p->parts : 1, used = 0;
+    plan->zeros_at = cf_take(&used, p->rows * kn->size);
+    plan->acc_at = cf_take(&used, sums * p->acc_size * kn->size);
+    int64_t koff_bytes = cf_round_up(p->pixels, CF_ALIGN) * (int64_t)sizeof(int32_t);
+    plan->thread_bytes = cf_round_up(koff_bytes + (p->dy_size + p->x_size + p->scratch_size) * kn->size, CF_ALIGN);
+    plan->thread_at = cf_take(&used, plan->thread_bytes * plan->options.threads);
+    plan->workspace_bytes = used;
+    return CF_OK;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Forward and backward-data are one driver:
+ *
+ *   dst[n, m, first + dstep*q] = init[m] + sum over r, taps of  w[m, r, tap] * src[n, r, step*q + off(tap)]
+ *
+ * Rows of the tile are destination channels m, broadcast from packed weights; lanes are destination points q, loaded through
+ * the offset table from a slab of the source (or from the source itself); k runs over (r, tap). */
+#include "../core/parallel.h"
+#include "conv_internal.h"
+
+static cf_unit unit_of(const cf_conv_plan *plan, int64_t task)
+{
+    const cf_correlate_plan *p = &plan->correlate;
+    cf_unit u;
+    int64_t split = task % p->splits;
+    task /= p->splits;
+    for (int i = 2; i >= 0; i--) {
+        u.at[i] = task % p->blocks[i] * p->block[i];
+        u.len[i] = cf_min(p->block[i], p->points[i] - u.at[i]);
+        task /= p->blocks[i];
+    }
+    u.image = task % p->image_groups * p->images;
+    u.images = cf_min(p->images, plan->desc.n - u.image);
+    u.group = task / p->image_groups;
+    u.panel0 = cf_part(p->panels, p->splits, split);
+    u.panel1 = cf_part(p->panels, p->splits, split + 1);
+    return u;
+}
+
+/* Whole vectors of the last lanes would reach past the end of the source. */
+static int reaches_past_end(const cf_correlate_job *j, const cf_unit *u)
+{
+    const cf_conv_desc *d = &j->plan->desc;
+    return u->image == d->n - 1 && u->group == d->groups - 1 &&
+           u->at[2] + cf_round_up(u->len[2], j->kn->lanes) > cf_src_plane(j->p);
+}
+
+/* Destination of a task: lane 0 of row 0. */
+static void *direct_dst(const cf_correlate_job *j, const cf_unit *u)
+{
+    const cf_correlate_plan *p = j->p;
+    int64_t channel = (u->image * j->plan->desc.groups + u->group) * p->rows;
+    int64_t point = (u->at[0] * p->axis[1].dst + u->at[1]) * p->axis[2].dst + u->at[2];
+    return cf_at(j->dst, channel * cf_dst_plane(p) + point, j->kn->size);
+}
+
+/* The panels of a task against one run of lanes.  Pixels are outermost unless the packed weights of the pass exceed a quarter
+ * of L2: then a panel stays in L1 and the slab streams from L2. */
+typedef struct {
+    const cf_correlate_job *j;
+    const cf_unit *u;
+    int64_t kc, lanes, ldy;
+    const void *a, *b, *init; /* panel 0 of the phase; lane 0 */
+    const int32_t *koff;
+    void *y;
+} run;
+
+enum { PANELS_IN_L2 = 64 * 1024 };
+
+static void run_one(const run *r, int64_t panel, int64_t v0, int64_t nv)
+{
+    const cf_correlate_plan *p = r->j->p;
+    const cf_kernels *kn = r->j->kn;
+    int64_t m0 = cf_row_begin(p, panel), mr = cf_row_begin(p, panel + 1) - m0, j0 = v0 * kn->lanes;
+    const void *init = r->init ? cf_at_const(r->init, m0, kn->size) : NULL;
+    kn->tile[nv][mr](r->kc, cf_at_const(r->a, m0 * r->kc + panel * kn->lanes, kn->size), cf_at_const(r->b, j0, kn->size),
+                     r->koff, cf_at(r->y, m0 * r->ldy + j0, kn->size), r->ldy, init,
+                     cf_min(nv * kn->lanes, r->lanes - j0));
+}
+
+static void run_lanes(const run *r)
+{
+    const cf_correlate_plan *p = r->j->p;
+    int64_t vectors = cf_ceil_div(r->lanes, r->j->kn->lanes), tiles = cf_ceil_div(vectors, p->nv);
+    int64_t panels = r->u->panel1 - r->u->panel0, panel_outer = r->kc * p->rows > PANELS_IN_L2;
+    for (int64_t i = 0; i < tiles * panels; i++) {
+        int64_t t = panel_outer ? i % tiles : i / panels, panel = panel_outer ? i / tiles : i % panels;
+        int64_t v0 = cf_part(vectors, tiles, t);
+        run_one(r, r->u->panel0 + panel, v0, cf_part(vectors, tiles, t + 1) - v0);
+    }
+}
+
+static int64_t lanes_of(const cf_correlate_plan *p, const cf_unit *u)
+{
+    return (u->len[1] * p->images - 1) * p->pitch + u->len[2];
+}
+
+/* One pass of channels through every phase and slice. */
+static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, const void *lanes_at, const int32_t *koff,
+                     void *buffer)
+{
+    const cf_correlate_plan *p = j->p;
+    int64_t channels = cf_red_begin(p, pass + 1) - cf_red_begin(p, pass), before = 0, size = j->kn->size;
+    int64_t slice_lanes = p->buffer_ld / p->block[0], out_slice = p->axis[1].dst * p->axis[2].dst;
+    run r = {.j = j, .u = u, .lanes = lanes_of(p, u), .ldy = p->direct ? cf_dst_plane(p) : p->buffer_ld, .koff = koff};
+    if (pass == 0) r.init = j->bias ? cf_at_const(j->bias, u->group * p->rows, size) : j->zeros;
+    for (int64_t i = 0; i < p->phases; i++) {
+        cf_phase ph[3];
+        int64_t taps = cf_phases_of(p, i, ph);
+        r.kc = channels * taps;
+        r.a = cf_at(j->packed, cf_packed_at(p, j->kn->lanes, u->group, pass, i, before, taps, 0), size);
+        for (int64_t z = 0; z < u->len[0]; z++) {
+            r.b = cf_at_const(lanes_at, z * p->slice_stride, size);
+            r.y = p->direct ? cf_at(direct_dst(j, u), z * out_slice, size)
+                            : cf_at(buffer, i * p->rows * p->buffer_ld + z * slice_lanes, size);
+            run_lanes(&r);
+        }
+        before += taps;
+        r.koff += p->red_block * taps;
+    }
+}
+
+/* Rows of one destination channel and phase from the buffer to their places. */
+static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_phase ph[3], int64_t m, const void *from)
+{
+    const cf_correlate_plan *p = j->p;
+    int64_t count[3], size = j->kn->size, h = p->axis[1].dst, w = p->axis[2].dst, lanes = p->buffer_ld / p->block[0];
+    for (int i = 0; i < 3; i++) count[i] = cf_min(u->len[i], ph[i].count - u->at[i]);
+    if (count[1] <= 0 || count[2] <= 0) return;
+    for (int64_t n = 0; n < u->images; n++) {
+        int64_t channel = ((u->image + n) * j->plan->desc.groups + u->group) * p->rows + m;
+        for (int64_t z = 0; z < count[0]; z++) {
+            int64_t d = ph[0].first + (u->at[0] + z) * p->axis[0].dstep;
+            int64_t row = (channel * p->axis[0].dst + d) * h + ph[1].first + u->at[1] * p->axis[1].dstep;
+            void *to = cf_at(j->dst, row * w + ph[2].first + u->at[2] * p->axis[2].dstep, size);
+            j->kn->scatter_rows(to, p->axis[1].dstep * w, p->axis[2].dstep,
+                                cf_at_const(from, z * lanes + n * p->pitch, size), p->row_stride, count[1], count[2]);
+        }
+    }
+}
+
+static void put_buffer(const cf_correlate_job *j, const cf_unit *u, const void *buffer)
+{
+    const cf_correlate_plan *p = j->p;
+    for (int64_t i = 0; i < p->phases; i++) {
+        cf_phase ph[3];
+        cf_phases_of(p, i, ph);
+        for (int64_t m = cf_row_begin(p, u->panel0); m < cf_row_begin(p, u->panel1); m++)
+            put_channel(j, u, ph, m, cf_at_const(buffer, (i * p->rows + m) * p->buffer_ld, j->kn->size));
+    }
+}
+
+static void run_unit(void *ctx, int64_t task, int thread)
+{
+    const cf_correlate_job *j = ctx;
+    const cf_correlate_plan *p = j->p;
+    cf_unit u = unit_of(j->plan, task);
+    int64_t size = j->kn->size, plane = cf_src_plane(p);
+    void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
+    int64_t buffer_bytes = cf_round_up((p->direct ? 0 : p->rows * p->phases * p->buffer_ld) * size, CF_ALIGN);
+    void *buffer = cf_at(slab, j->plan->thread_bytes - buffer_bytes, 1);
+    int in_place = p->straight && !reaches_past_end(j, &u);
+    for (int64_t pass = 0; pass < p->passes; pass++) {
+        if (in_place) {
+            int64_t channel = (u.image * j->plan->desc.groups + u.group) * p->red + cf_red_begin(p, pass);
+            run_pass(j, &u, pass, cf_at_const(j->src, channel * plane + u.at[2], size), j->straight_koff, buffer);
+        } else {
+            cf_pack_slab(j, &u, pass, slab);
+            run_pass(j, &u, pass, slab, j->koff, buffer);
+        }
+    }
+    if (!p->direct) put_buffer(j, &u, buffer);
+}
+
+static void correlate(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst, void *workspace)
+{
+    const cf_correlate_plan *p = &plan->correlate;
+    cf_correlate_job job = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .dst = dst};
+    job.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
+    job.packed = cf_at(workspace, plan->packed_at, 1);
+    job.zeros = cf_at(workspace, plan->zeros_at, 1);
+    job.thread_base = cf_at(workspace, plan->thread_at, 1);
+    job.koff = cf_at(workspace, plan->koff_at, 1);
+    job.straight_koff = cf_at(workspace, plan->straight_koff_at, 1);
+    memset(job.zeros, 0, (size_t)(p->rows * job.kn->size));
+    cf_fill_offsets(&job);
+    cf_parallel_for(plan->desc.groups * p->passes * p->panels, plan->options.threads, cf_pack_weights_task, &job);
+    cf_parallel_for(p->units, plan->options.threads, run_unit, &job);
+}
+
+void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y, void *workspace)
+{
+    correlate(plan, x, w, bias, y, workspace);
+}
+
+void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,
+                           void *workspace)
+{
+    correlate(plan, dy, w, bias, dx, workspace);
+}
