@@ -62,6 +62,13 @@ class Conv(NamedTuple):
         return text + (f"g{self.groups}" if self.groups > 1 else "")
 
 
+def size(op: str, name: str, value: Sequence[int]) -> Ints:
+    """A whole shape given as an argument."""
+    if isinstance(value, int) or not isinstance(value, Sequence):
+        raise TypeError(f"{op}: {name} is {value!r} (expected a shape)")
+    return tuple(integer(op, name, v, 0) for v in value)
+
+
 def _freeze(value: Any) -> Any:
     """Lists as tuples, so that arguments can be keys of a cache."""
     return tuple(map(_freeze, value)) if isinstance(value, list | tuple) else value
