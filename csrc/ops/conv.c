@@ -14,6 +14,7 @@ cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv
     const cf_kernels *kn = cf_kernels_for(options->isa, desc->dtype);
     if (!kn) return CF_UNSUPPORTED;
     *plan = (cf_conv_plan){.desc = *desc, .options = *options, .pass = pass};
+    if (desc->n == 0) return CF_OK;
     if (work_of(desc) < CF_SERIAL_WORK) plan->options.threads = 1;
     return pass == CF_BACKWARD_WEIGHTS ? cf_weights_plan_init(plan, kn) : cf_correlate_plan_init(plan, kn);
 }

@@ -187,7 +187,6 @@ static void run_part(void *ctx, int64_t task, int thread)
     const cf_weights_plan *p = j->p;
     int64_t group = task / p->parts, part = task % p->parts, first = cf_part(p->chunks, p->parts, part);
     void *acc = cf_at(j->acc, task * p->acc_size, j->kn->size);
-    if (p->chunks == 0) memset(acc, 0, (size_t)(p->acc_size * j->kn->size));
     for (int64_t i = first; i < cf_part(p->chunks, p->parts, part + 1); i++) {
         chunk c = chunk_of(j, group, i, thread, thread);
         fill_offsets(j, &c);
@@ -242,7 +241,6 @@ static void run_shared(job *j)
     const cf_weights_plan *p = j->p;
     int threads = j->plan->options.threads;
     for (j->group = 0; j->group < j->plan->desc.groups; j->group++) {
-        if (p->chunks == 0) memset(j->acc, 0, (size_t)(p->acc_size * j->kn->size));
         for (j->chunk = 0; j->chunk < p->chunks; j->chunk++) {
             chunk c = chunk_of(j, j->group, j->chunk, 0, 0);
             fill_offsets(j, &c);
@@ -258,6 +256,10 @@ void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const voi
     const cf_weights_plan *p = &plan->weights;
     job j = {.plan = plan, .p = p, .x = x, .dy = dy, .dw = dw};
     j.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
+    if (plan->desc.n == 0) {
+        memset(dw, 0, (size_t)(plan->desc.oc * plan->desc.ic / plan->desc.groups * cf_volume(plan->desc.kernel) * j.kn->size));
+        return;
+    }
     j.acc = cf_at(workspace, plan->acc_at, 1);
     j.zeros = cf_at(workspace, plan->zeros_at, 1);
     j.thread_base = cf_at(workspace, plan->thread_at, 1);

@@ -25,8 +25,8 @@ static void choose_chunks(cf_weights_plan *p, int64_t n)
     p->chunks = p->pixels = 1;
     for (int i = 3; i >= 0; i--) {
         int64_t points = i ? p->axis[i - 1].dst : n, most = cf_max(1, want / have);
-        p->box[i] = cf_ceil_div(points, cf_max(1, cf_ceil_div(points, most)));
-        p->boxes[i] = p->box[i] ? cf_ceil_div(points, p->box[i]) : 0;
+        p->box[i] = cf_ceil_div(points, cf_ceil_div(points, most));
+        p->boxes[i] = cf_ceil_div(points, p->box[i]);
         p->pixels *= p->box[i];
         p->chunks *= p->boxes[i];
         have = p->box[i] < points ? want : have * p->box[i];
@@ -46,7 +46,7 @@ static void choose_sizes(cf_weights_plan *p, int64_t vl)
     p->x_size = p->tiles * p->ld * (p->flat ? p->pixels : span * p->box[0]);
     p->acc_size = p->tiles * p->rows * p->taps * p->ld;
     p->scratch_size = cf_max(p->flat ? p->ld * p->pixels : 0, p->taps * p->ld + vl) + vl;
-    p->parts = p->acc_size <= SMALL_ACC ? cf_max(1, cf_min(p->chunks, PARTS_MAX)) : 0;
+    p->parts = p->acc_size <= SMALL_ACC ? cf_min(p->chunks, PARTS_MAX) : 0;
 }
 
 cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn)

@@ -165,6 +165,7 @@ static void run_unit(void *ctx, int64_t task, int thread)
 static void correlate(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst, void *workspace)
 {
     const cf_correlate_plan *p = &plan->correlate;
+    if (plan->desc.n == 0) return;
     cf_correlate_job job = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .dst = dst};
     job.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
     job.packed = cf_at(workspace, plan->packed_at, 1);

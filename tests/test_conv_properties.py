@@ -1,0 +1,114 @@
+"""What must hold between convolutions: strides, dilation, groups, ranks, threads, instruction sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import boundary_cases, integers, on, op, random_case
+
+from cnnfast import _core
+from cnnfast import functional as F
+
+SCALAR = _core.supported_isas()[0]
+
+
+def all_passes(case: Any, x: Any, w: Any, dy: Any) -> list[Any]:
+    y = op("conv", case.rank)(x, w, **case.arguments)
+    return [y, *op("conv_backward", case.rank)(dy, x, w, **case.arguments)]
+
+
+def check_against_scalar(case: Any, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    x, w = integers(rng, case.x, dtype), integers(rng, case.w, dtype)
+    dy = integers(rng, case.problem.output_shape, dtype)
+    with on(SCALAR, 1):
+        expected = all_passes(case, x, w, dy)
+    with on(isa, threads):
+        got = all_passes(case, x, w, dy)
+    for a, b in zip(got, expected, strict=True):
+        assert np.array_equal(a, b), str(case)
+
+
+def test_every_isa_and_thread_count_gives_the_same_bits(
+    isa: int, threads: int, dtype: Any, rng: np.random.Generator
+) -> None:
+    for _ in range(15):
+        check_against_scalar(random_case(rng), isa, threads, dtype, rng)
+
+
+def test_tile_boundaries(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    for case in boundary_cases(isa):
+        check_against_scalar(case, isa, 2, dtype, rng)
+
+
+def test_random_floats_do_not_depend_on_threads(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    for _ in range(10):
+        case = random_case(rng)
+        x, w = rng.standard_normal(case.x).astype(dtype), rng.standard_normal(case.w).astype(dtype)
+        dy = rng.standard_normal(case.problem.output_shape).astype(dtype)
+        with on(isa, 1):
+            expected = all_passes(case, x, w, dy)
+        for count in (2, 3, 5):
+            with on(isa, count):
+                for a, b in zip(all_passes(case, x, w, dy), expected, strict=True):
+                    assert a.tobytes() == b.tobytes(), str(case)
+
+
+def test_a_stride_is_a_slice(isa: int, rng: np.random.Generator) -> None:
+    x, w = integers(rng, (2, 3, 13, 17), np.float32), integers(rng, (5, 3, 3, 4), np.float32)
+    dense = F.conv2d(x, w, padding=2)
+    assert np.array_equal(F.conv2d(x, w, padding=2, stride=(2, 3)), dense[:, :, ::2, ::3])
+
+
+def test_a_dilation_is_a_kernel_stuffed_with_zeros(isa: int, rng: np.random.Generator) -> None:
+    x, w = integers(rng, (2, 3, 13, 17), np.float32), integers(rng, (5, 3, 3, 2), np.float32)
+    stuffed = np.zeros((5, 3, 5, 4), np.float32)
+    stuffed[:, :, ::2, ::3] = w
+    assert np.array_equal(F.conv2d(x, w, dilation=(2, 3)), F.conv2d(x, stuffed))
+
+
+def test_groups_are_blocks_of_a_dense_kernel(isa: int, rng: np.random.Generator) -> None:
+    x, w = integers(rng, (2, 6, 9, 9), np.float32), integers(rng, (8, 3, 3, 3), np.float32)
+    dense = np.zeros((8, 6, 3, 3), np.float32)
+    dense[:4, :3], dense[4:, 3:] = w[:4], w[4:]
+    assert np.array_equal(F.conv2d(x, w, groups=2), F.conv2d(x, dense))
+
+
+def test_padding_is_a_larger_input(isa: int, rng: np.random.Generator) -> None:
+    x, w = integers(rng, (2, 3, 7, 8), np.float32), integers(rng, (5, 3, 3, 3), np.float32)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 2), (0, 3)))
+    assert np.array_equal(F.conv2d(x, w, padding=((1, 2), (0, 3))), F.conv2d(padded, w))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_same_padding_gives_a_point_a_stride(stride: int, rng: np.random.Generator) -> None:
+    x, w = integers(rng, (1, 1, 10), np.float32), integers(rng, (1, 1, 4), np.float32)
+    assert F.conv1d(x, w, padding="same", stride=stride).shape[-1] == -(-10 // stride)
+
+
+def test_ranks_agree(isa: int, rng: np.random.Generator) -> None:
+    x, w = integers(rng, (2, 3, 40), np.float32), integers(rng, (5, 3, 4), np.float32)
+    line = F.conv1d(x, w, stride=2, padding=1)
+    plane = F.conv2d(x[:, :, None], w[:, :, None], stride=(1, 2), padding=(0, 1))
+    volume = F.conv3d(x[:, :, None, None], w[:, :, None, None], stride=(1, 1, 2), padding=(0, 0, 1))
+    assert np.array_equal(line, plane[:, :, 0]) and np.array_equal(line, volume[:, :, 0, 0])
+
+
+def test_unbatched_input(rng: np.random.Generator) -> None:
+    x, w = integers(rng, (1, 3, 9, 9), np.float32), integers(rng, (5, 3, 3, 3), np.float32)
+    y = F.conv2d(x, w)
+    assert np.array_equal(F.conv2d(x[0], w), y[0])
+    for one, batch in zip(F.conv2d_backward(y[0], x[0], w), F.conv2d_backward(y, x, w), strict=True):
+        assert np.array_equal(one, batch.reshape(one.shape))
+
+
+def test_large_floats_stay_within_the_bound_of_a_dot_product(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    """|y - y64| <= (K + 2) eps (|x| * |w|) (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1)."""
+    x, w = rng.standard_normal((2, 40, 9, 9)), rng.standard_normal((7, 40, 3, 3))
+    got = F.conv2d(x.astype(dtype), w.astype(dtype), padding=1)
+    x, w = x.astype(dtype).astype(np.longdouble), w.astype(dtype).astype(np.longdouble)
+    columns = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), (2, 3))
+    exact = np.einsum("nchwij,kcij->nkhw", columns, w)
+    bound = (40 * 9 + 2) * np.finfo(dtype).eps * np.einsum("nchwij,kcij->nkhw", abs(columns), abs(w))
+    assert np.all(abs(got - exact) <= bound)
