@@ -65,3 +65,27 @@ cdef extern from "cnnfast.h" nogil:
     void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx, void *workspace)
     void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace)
     cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels, int64_t points, const void *dy, void *db)
+
+    ctypedef enum cf_activation_kind:
+        CF_RELU
+        CF_LEAKY_RELU
+        CF_HARDTANH
+        CF_SIGMOID
+        CF_HARDSIGMOID
+        CF_HARDSWISH
+        CF_TANH
+        CF_GELU
+        CF_GELU_TANH
+        CF_SILU
+    ctypedef struct cf_activation_desc:
+        cf_dtype dtype
+        cf_activation_kind kind
+        double a, b
+        int64_t n
+    cf_status cf_activation_forward(const cf_activation_desc *d, const cf_options *options, const void *x, void *y)
+    cf_status cf_activation_backward(const cf_activation_desc *d, const cf_options *options, const void *x, const void *dy, void *dx)
+    ctypedef struct cf_prelu_desc:
+        cf_dtype dtype
+        int64_t n, channels, points, weights
+    cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, void *y)
+    cf_status cf_prelu_backward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, const void *dy, void *dx, void *dw, double *sums)

@@ -97,7 +97,7 @@ cdef cf_dtype dtype_of(cnp.ndarray array) noexcept:
 
 
 cdef inline void *data_of(cnp.ndarray array) noexcept:
-    """The first element; NULL for None, which C takes as "not given"."""
+    """The first element; NULL for None, which C takes as "not given".  (An empty array has an address too.)"""
     return NULL if array is None else cnp.PyArray_DATA(array)
 
 
@@ -131,3 +131,4 @@ def max_threads():
 
 include "boundary/gemm.pxi"
 include "boundary/conv.pxi"
+include "boundary/activation.pxi"

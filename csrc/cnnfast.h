@@ -28,6 +28,7 @@ int64_t cf_isa_lanes(cf_isa isa, cf_dtype dtype); /* elements of a vector regist
 int cf_have_openmp(void);
 int cf_max_threads(void); /* what OpenMP would use for the calling thread; 1 without OpenMP */
 
+#include "ops/activation.h"
 #include "ops/conv.h"
 #include "ops/gemm.h"
 

@@ -5,10 +5,12 @@
 #ifndef CF_KERNELS_H
 #define CF_KERNELS_H
 #include "base.h"
+#include "../kernels/activation.h"
 #include "../kernels/dense.h"
 
 #define CF_KERNEL_LIST(X) \
-    CF_DENSE_KERNELS(X)
+    CF_DENSE_KERNELS(X)      \
+    CF_ACTIVATION_KERNELS(X)
 
 #define CF_DECLARE_KERNEL(name, params) void(*name) params;
 

@@ -3,6 +3,7 @@
 #include "vec.h"
 #include "../core/kernels.h"
 
+#include "activation.inc.c"
 #include "pack.inc.c"
 #include "tile.inc.c"
 
