@@ -89,3 +89,29 @@ cdef extern from "cnnfast.h" nogil:
         int64_t n, channels, points, weights
     cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, void *y)
     cf_status cf_prelu_backward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, const void *dy, void *dx, void *dw, double *sums)
+
+    ctypedef struct cf_pool_desc:
+        cf_dtype dtype
+        int adaptive, count_pad
+        int64_t planes
+        int64_t[3] in_ "in"
+        int64_t[3] out, kernel, stride, dil, pad, pad_hi
+        double divisor
+    int64_t cf_pool_workspace(const cf_pool_desc *d, const cf_options *options)
+    cf_status cf_max_pool(const cf_pool_desc *d, const cf_options *options, const void *x, void *y, int64_t *index, void *workspace)
+    cf_status cf_average_pool(const cf_pool_desc *d, const cf_options *options, const void *x, void *y, void *workspace)
+    cf_status cf_average_pool_backward(const cf_pool_desc *d, const cf_options *options, const void *dy, void *dx, void *workspace)
+    ctypedef enum cf_scatter_kind:
+        CF_SCATTER_ADD
+        CF_SCATTER_SET
+        CF_GATHER
+    cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points, int64_t size, const int64_t *index, const void *x, void *y)
+
+    int64_t cf_peak_fma(cf_dtype dtype, const cf_options *options, int64_t rounds)
+    cf_status cf_peak_stream(cf_dtype dtype, const cf_options *options, int64_t n, const void *src, void *dst)
+    int cf_peak_has_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv)
+    cf_status cf_peak_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv, int64_t kc, int64_t rounds, const void *a, const void *b, int32_t *koff, void *y)
+
+cdef extern from "kernels/dense.h" nogil:
+    int CF_MR_MAX
+    int CF_NV_MAX

@@ -132,3 +132,5 @@ def max_threads():
 include "boundary/gemm.pxi"
 include "boundary/conv.pxi"
 include "boundary/activation.pxi"
+include "boundary/pool.pxi"
+include "boundary/peak.pxi"

@@ -31,5 +31,7 @@ int cf_max_threads(void); /* what OpenMP would use for the calling thread; 1 wit
 #include "ops/activation.h"
 #include "ops/conv.h"
 #include "ops/gemm.h"
+#include "ops/peak.h"
+#include "ops/pool.h"
 
 #endif

@@ -10,6 +10,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
 
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "hardsigmoid",
+    "hardsigmoid_backward",
+    "hardswish",
+    "hardswish_backward",
+    "hardtanh",
+    "hardtanh_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "prelu",
+    "prelu_backward",
+    "relu",
+    "relu6",
+    "relu6_backward",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "silu",
+    "silu_backward",
+    "tanh",
+    "tanh_backward",
+]
+
 Array = NDArray[Any]
 
 

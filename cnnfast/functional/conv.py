@@ -5,29 +5,14 @@ The functions of the three ranks differ in nothing but the number of spatial axe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from cnnfast._geometry.convolution import Padding
 from cnnfast.functional import _convolution as nd
 from cnnfast.functional._convolution import Array, Ints, Mask
-from cnnfast._geometry.convolution import Padding
-
-F = TypeVar("F", bound=Callable[..., Any])
-_AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
-_EXAMPLE_SHAPES = {1: "8", 2: "8, 8", 3: "8, 8, 8"}
-_EXAMPLE_KERNELS = {1: "3", 2: "3, 3", 3: "3, 3, 3"}
-
-
-def _named(function: F, name: str, rank: int, doc: str) -> F:
-    """Give a function made by a factory its public name and its documentation."""
-    function.__name__ = function.__qualname__ = name
-    function.__module__ = __name__
-    doc = doc.replace("RANK", str(rank)).replace("AXES", _AXES[rank])
-    function.__doc__ = doc.replace("SHAPE", _EXAMPLE_SHAPES[rank]).replace("KERNEL", _EXAMPLE_KERNELS[rank])
-    return function
-
+from cnnfast.functional._naming import named
 
 _CONV_DOC = """Cross-correlate a batch of images with a bank of filters ("convolution").
 
@@ -157,7 +142,7 @@ def _conv(rank: int):  # type: ignore[no-untyped-def]
     ) -> Array:
         return nd.conv(rank, input, weight, bias, stride, padding, dilation, groups, out, algo)
 
-    return _named(function, f"conv{rank}d", rank, _CONV_DOC)
+    return named(function, __name__, f"conv{rank}d", rank, _CONV_DOC)
 
 
 def _conv_transpose(rank: int):  # type: ignore[no-untyped-def]
@@ -178,7 +163,7 @@ def _conv_transpose(rank: int):  # type: ignore[no-untyped-def]
             rank, input, weight, bias, stride, padding, output_padding, groups, dilation, out, algo
         )
 
-    return _named(function, f"conv_transpose{rank}d", rank, _TRANSPOSE_DOC)
+    return named(function, __name__, f"conv_transpose{rank}d", rank, _TRANSPOSE_DOC)
 
 
 def _conv_backward(rank: int):  # type: ignore[no-untyped-def]
@@ -196,7 +181,7 @@ def _conv_backward(rank: int):  # type: ignore[no-untyped-def]
         return nd.conv_backward(rank, grad_output, input, weight, stride, padding, dilation, groups, output_mask)
 
     doc = _BACKWARD_DOC.replace("OP", f"conv{rank}d")
-    return _named(function, f"conv{rank}d_backward", rank, doc)
+    return named(function, __name__, f"conv{rank}d_backward", rank, doc)
 
 
 def _conv_transpose_backward(rank: int):  # type: ignore[no-untyped-def]
@@ -217,7 +202,7 @@ def _conv_transpose_backward(rank: int):  # type: ignore[no-untyped-def]
         )
 
     doc = _BACKWARD_DOC.replace("OP", f"conv_transpose{rank}d")
-    return _named(function, f"conv_transpose{rank}d_backward", rank, doc)
+    return named(function, __name__, f"conv_transpose{rank}d_backward", rank, doc)
 
 
 def _conv_input(rank: int):  # type: ignore[no-untyped-def]
@@ -232,7 +217,7 @@ def _conv_input(rank: int):  # type: ignore[no-untyped-def]
     ) -> Array:
         return nd.conv_input(rank, input_size, weight, grad_output, stride, padding, dilation, groups)
 
-    return _named(function, f"conv{rank}d_input", rank, _INPUT_DOC)
+    return named(function, __name__, f"conv{rank}d_input", rank, _INPUT_DOC)
 
 
 def _conv_weight(rank: int):  # type: ignore[no-untyped-def]
@@ -247,7 +232,7 @@ def _conv_weight(rank: int):  # type: ignore[no-untyped-def]
     ) -> Array:
         return nd.conv_weight(rank, input, weight_size, grad_output, stride, padding, dilation, groups)
 
-    return _named(function, f"conv{rank}d_weight", rank, _WEIGHT_DOC)
+    return named(function, __name__, f"conv{rank}d_weight", rank, _WEIGHT_DOC)
 
 
 conv1d, conv2d, conv3d = map(_conv, (1, 2, 3))
@@ -258,3 +243,6 @@ conv_transpose1d_backward, conv_transpose2d_backward, conv_transpose3d_backward 
 )
 conv1d_input, conv2d_input, conv3d_input = map(_conv_input, (1, 2, 3))
 conv1d_weight, conv2d_weight, conv3d_weight = map(_conv_weight, (1, 2, 3))
+
+_FAMILIES = ("conv{}d", "conv_transpose{}d", "conv{}d_backward", "conv_transpose{}d_backward", "conv{}d_input", "conv{}d_weight")
+__all__ = [family.format(rank) for family in _FAMILIES for rank in (1, 2, 3)]  # noqa: PLE0605

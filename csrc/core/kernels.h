@@ -7,10 +7,14 @@
 #include "base.h"
 #include "../kernels/activation.h"
 #include "../kernels/dense.h"
+#include "../kernels/peak.h"
+#include "../kernels/pool.h"
 
 #define CF_KERNEL_LIST(X) \
     CF_DENSE_KERNELS(X)      \
-    CF_ACTIVATION_KERNELS(X)
+    CF_ACTIVATION_KERNELS(X) \
+    CF_POOL_KERNELS(X)       \
+    CF_PEAK_KERNELS(X)
 
 #define CF_DECLARE_KERNEL(name, params) void(*name) params;
 

@@ -5,6 +5,8 @@
 
 #include "activation.inc.c"
 #include "pack.inc.c"
+#include "peak.inc.c"
+#include "pool.inc.c"
 #include "tile.inc.c"
 
 #define CF_KERNEL_ENTRY(name, params) .name = CF_NAME(name),
