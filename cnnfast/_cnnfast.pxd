@@ -112,6 +112,36 @@ cdef extern from "cnnfast.h" nogil:
     int cf_peak_has_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv)
     cf_status cf_peak_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv, int64_t kc, int64_t rounds, const void *a, const void *b, int32_t *koff, void *y)
 
+    ctypedef struct cf_norm_desc:
+        cf_dtype dtype
+        int64_t n, channels, points
+        double eps
+    cf_status cf_norm_statistics(const cf_norm_desc *d, const cf_options *options, const void *x, double *mean, double *variance)
+    cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, const void *x, const double *mean, const double *variance, const double *weight, const double *bias, void *y)
+    cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int through_statistics, const void *dy, const void *x, const double *mean, const double *variance, const double *weight, void *dx, double *dweight, double *dbias)
+
+    ctypedef struct cf_softmax_desc:
+        cf_dtype dtype
+        int64_t outer, classes, inner
+    cf_status cf_softmax_forward(const cf_softmax_desc *d, const cf_options *options, int logarithm, const void *x, void *y)
+    cf_status cf_softmax_backward(const cf_softmax_desc *d, const cf_options *options, int logarithm, const void *y, const void *dy, void *dx)
+    ctypedef struct cf_cross_entropy_desc:
+        cf_softmax_desc shape
+        const int64_t *target
+        const void *probabilities
+        const double *weight
+        int64_t ignore_index
+        double smoothing
+    cf_status cf_cross_entropy_forward(const cf_cross_entropy_desc *d, const cf_options *options, const void *x, double *loss)
+    cf_status cf_cross_entropy_backward(const cf_cross_entropy_desc *d, const cf_options *options, const void *x, const double *grad, void *dx)
+
+    ctypedef struct cf_dropout_desc:
+        cf_dtype dtype
+        int64_t n, run
+        uint64_t seed, threshold
+        double scale
+    cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const void *x, void *y)
+
 cdef extern from "kernels/dense.h" nogil:
     int CF_MR_MAX
     int CF_NV_MAX

@@ -30,8 +30,11 @@ int cf_max_threads(void); /* what OpenMP would use for the calling thread; 1 wit
 
 #include "ops/activation.h"
 #include "ops/conv.h"
+#include "ops/dropout.h"
 #include "ops/gemm.h"
+#include "ops/norm.h"
 #include "ops/peak.h"
 #include "ops/pool.h"
+#include "ops/softmax.h"
 
 #endif

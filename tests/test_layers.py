@@ -338,7 +338,7 @@ def test_padding_mode_is_padding_first(
     padded = np.pad(x, ((0, 0), (0, 0), *pads), mode=numpy_mode)
     np.testing.assert_array_equal(layer(x), F.conv2d(padded, layer.weight.data, layer.bias.data))
     if mode != "replicate":
-        with pytest.raises(ValueError, match=r"padding is \(3, 1\) on an axis of 2"):
+        with pytest.raises(ValueError, match=r"Conv2d: padding is \(3, 1\) on an axis of 2"):
             layer(x[:, :, :2])
 
 

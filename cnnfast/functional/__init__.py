@@ -2,4 +2,8 @@
 
 from cnnfast.functional.activation import *
 from cnnfast.functional.conv import *
+from cnnfast.functional.dropout import *
+from cnnfast.functional.linear import *
+from cnnfast.functional.loss import *
+from cnnfast.functional.normalization import *
 from cnnfast.functional.pooling import *

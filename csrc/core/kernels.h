@@ -7,14 +7,20 @@
 #include "base.h"
 #include "../kernels/activation.h"
 #include "../kernels/dense.h"
+#include "../kernels/dropout.h"
+#include "../kernels/norm.h"
 #include "../kernels/peak.h"
 #include "../kernels/pool.h"
+#include "../kernels/softmax.h"
 
 #define CF_KERNEL_LIST(X) \
     CF_DENSE_KERNELS(X)      \
     CF_ACTIVATION_KERNELS(X) \
     CF_POOL_KERNELS(X)       \
-    CF_PEAK_KERNELS(X)
+    CF_PEAK_KERNELS(X)       \
+    CF_NORM_KERNELS(X)       \
+    CF_SOFTMAX_KERNELS(X)    \
+    CF_DROPOUT_KERNELS(X)
 
 #define CF_DECLARE_KERNEL(name, params) void(*name) params;
 

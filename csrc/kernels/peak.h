@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Contracts of the kernels that measure the machine.
+/* Contracts of the kernels that measure what the machine can do at most.
  *
- * fma_chains  `rounds` multiply-adds on each of independent chains that fill the registers; dst receives the chains' values, *chains
- *             their number of elements.
- * stream      dst[i] = src[i], i < n */
+ * fma_chains  `rounds` steps x = x/2 + 1 from 0 (exact at each step, tending to 2), in so many independent chains of vectors that
+ *             the multiply-add units never wait; dst receives x of every chain, *chains their number of elements.
+ * stream      dst[i] = src[i],  i < n: memory read once and written once. */
 #ifndef CF_KERNELS_PEAK_H
 #define CF_KERNELS_PEAK_H
 #include <stdint.h>

@@ -4,9 +4,12 @@
 #include "../core/kernels.h"
 
 #include "activation.inc.c"
+#include "dropout.inc.c"
+#include "norm.inc.c"
 #include "pack.inc.c"
 #include "peak.inc.c"
 #include "pool.inc.c"
+#include "softmax.inc.c"
 #include "tile.inc.c"
 
 #define CF_KERNEL_ENTRY(name, params) .name = CF_NAME(name),

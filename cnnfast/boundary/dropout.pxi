@@ -1,0 +1,21 @@
+# Dropout: csrc/ops/dropout.h.
+
+
+def dropout(tuple how, double p, uint64_t seed, int64_t run, cnp.ndarray x, cnp.ndarray y):
+    """Keep or drop each run of x; kept ones are scaled by 1 / (1 - p), p < 1."""
+    cdef Call call = begin(how)
+    cdef cf_dropout_desc d
+    d.dtype = dtype_of(x)
+    d.run = run
+    d.n = cnp.PyArray_SIZE(x) // run if run else 0
+    d.seed = seed
+    d.threshold = <uint64_t>(p * 4294967296.0)
+    d.scale = 1 / (1 - p)
+    cdef void *px = data_of(x)
+    cdef void *py = data_of(y)
+    cdef cf_status status
+    with nogil:
+        status = cf_dropout(&d, &call.options, px, py)
+    check(status)
+    if call.start >= 0:
+        report(call, f"dropout n{d.n}x{d.run}", call.options.threads, 0)

@@ -1,0 +1,99 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnfast import _arrays, _config, _core
+
+__all__ = ["linear", "linear_backward"]
+
+Array = NDArray[Any]
+
+
+def _check(op: str, x: Array, weight: Array, bias: Array | None) -> None:
+    if weight.ndim not in (1, 2):
+        raise ValueError(f"{op}: weight has shape {weight.shape} (expected (out, in) or (in,))")
+    if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
+        raise ValueError(
+            f"{op}: weight takes {weight.shape[-1]} features, input has shape {x.shape} "
+            f"(expected input.shape[-1] == {weight.shape[-1]})"
+        )
+    if bias is not None and bias.shape != weight.shape[:-1]:
+        raise ValueError(f"{op}: bias has shape {bias.shape} (expected {weight.shape[:-1]})")
+
+
+def _rows(array: Array, features: int) -> Array:
+    """The array as a matrix of rows of `features`."""
+    return array.reshape(math.prod(array.shape) // features if features else math.prod(array.shape[:-1]), features)
+
+
+def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, out: Array | None = None) -> Array:
+    """``input @ weight.T + bias``.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., in), float32 or float64
+    weight : array_like, shape (out, in) or (in,), dtype of `input`
+    bias : array_like, shape (out,) or (), optional
+    out : ndarray, optional
+
+    Returns
+    -------
+    ndarray, shape (..., out) or (...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes other than float32 and float64 or dtypes that differ, and for shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import linear
+    >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]), np.array([0.0, 1.0])).tolist()
+    [[11.0, 18.0]]
+    """
+    x, w, b = _arrays.floating("linear", input=input, weight=weight, bias=bias)
+    _check("linear", x, w, b)
+    rows, matrix = _rows(x, x.shape[-1]), w.reshape(-1, w.shape[-1])
+    with _arrays.into("linear", out, (*x.shape[:-1], *w.shape[:-1]), x.dtype, x, w, b) as y:
+        flat = y.reshape(rows.shape[0], matrix.shape[0])
+        _core.gemm(_config.how(), rows, False, matrix, True, None if b is None else b.reshape(-1), flat)
+    return y if out is None else out  # type: ignore[no-any-return]
+
+
+def linear_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:
+    """Gradients of `linear` with respect to input, weight and bias.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape of the output of `linear`
+    input, weight : array_like, as in `linear`
+
+    Returns
+    -------
+    (grad_input, grad_weight, grad_bias)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `linear`, and if `grad_output` has not the shape of its output.
+    """
+    op = "linear_backward"
+    dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
+    _check(op, x, w, None)
+    if dy.shape != (*x.shape[:-1], *w.shape[:-1]):
+        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {(*x.shape[:-1], *w.shape[:-1])})")
+    rows, matrix, how = _rows(x, x.shape[-1]), w.reshape(-1, w.shape[-1]), _config.how()
+    dy = dy.reshape(rows.shape[0], matrix.shape[0])
+    dx, dw, db = np.empty(x.shape, x.dtype), np.empty(w.shape, w.dtype), np.empty(w.shape[:-1], w.dtype)
+    _core.gemm(how, dy, False, matrix, False, None, dx.reshape(rows.shape))
+    _core.gemm(how, dy, True, rows, False, None, dw.reshape(matrix.shape))
+    ones = np.ones((1, dy.shape[0]), dy.dtype)
+    _core.gemm(how, ones, False, dy, False, None, db.reshape(1, -1))
+    return dx, dw, db

@@ -1,0 +1,249 @@
+"""Softmax and cross entropy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnfast import _arrays, _config, _core
+from cnnfast._geometry.tuples import integer
+
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "softmax",
+    "softmax_backward",
+]
+
+Array = NDArray[Any]
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def _axis_view(op: str, x: Array, dim: Any) -> Array:
+    """x as (outer, classes, inner) around the axis `dim`."""
+    axis, rank = integer(op, "dim", dim), max(x.ndim, 1)
+    if not -rank <= axis < rank:
+        raise ValueError(f"{op}: dim is {axis} (expected between {-rank} and {rank - 1})")
+    shape = x.shape or (1,)
+    axis %= rank
+    return x.reshape(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+
+
+def _softmax(op: str, logarithm: bool, input: ArrayLike, dim: Any, out: Array | None) -> Array:
+    (x,) = _arrays.floating(op, input=input)
+    view = _axis_view(op, x, dim)
+    with _arrays.into(op, out, x.shape, x.dtype, x) as y:
+        if x.size:
+            _core.softmax(_config.how(), logarithm, view, None, y)
+    return y if out is None else out  # type: ignore[no-any-return]
+
+
+def _softmax_backward(op: str, logarithm: bool, grad_output: ArrayLike, input: ArrayLike, dim: Any) -> Array:
+    dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
+    if dy.shape != x.shape:
+        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {x.shape})")
+    y = _softmax(op, logarithm, x, dim, None)
+    dx = np.empty_like(x)
+    if x.size:
+        _core.softmax(_config.how(), logarithm, _axis_view(op, y, dim), dy, dx)
+    return dx
+
+
+def softmax(input: ArrayLike, dim: int, *, out: Array | None = None) -> Array:
+    """``exp(input) / sum(exp(input))`` along an axis, computed without overflow.
+
+    Parameters
+    ----------
+    input : array_like, float32 or float64
+    dim : int
+    out : ndarray, optional
+
+    Returns
+    -------
+    ndarray, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes other than float32 and float64, and an axis that is not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import softmax
+    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]), 1).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    return _softmax("softmax", False, input, dim, out)
+
+
+def softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int) -> Array:
+    """Gradient of `softmax`: ``y * (grad_output - sum(grad_output * y))`` with ``y = softmax(input, dim)``."""
+    return _softmax_backward("softmax_backward", False, grad_output, input, dim)
+
+
+def log_softmax(input: ArrayLike, dim: int, *, out: Array | None = None) -> Array:
+    """Logarithm of `softmax`, computed without cancellation; see there for arguments and errors."""
+    return _softmax("log_softmax", True, input, dim, out)
+
+
+def log_softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int) -> Array:
+    """Gradient of `log_softmax`: ``grad_output - softmax(input, dim) * sum(grad_output)``."""
+    return _softmax_backward("log_softmax_backward", True, grad_output, input, dim)
+
+
+class _Problem(NamedTuple):
+    """Arguments of cross entropy, checked: logits (outer, classes, inner), the rest as the boundary takes it."""
+
+    logits: Array
+    target: Array | None
+    probabilities: Array | None
+    weight: Array | None
+    ignore_index: int
+    smoothing: float
+    lines: tuple[int, ...]
+
+    def denominator(self) -> float:
+        """What 'mean' divides by: the weights of the targets that count, or the number of lines."""
+        if self.target is None:
+            return float(math.prod(self.lines))
+        counted = self.target[self.target != self.ignore_index]
+        return float(counted.size if self.weight is None else self.weight[counted].sum())
+
+
+def _problem(
+    op: str, input: ArrayLike, target: Any, weight: Any, ignore_index: Any, reduction: str, label_smoothing: Any
+) -> _Problem:
+    x, w = _arrays.floating(op, input=input, weight=weight)
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{op}: reduction is {reduction!r} (expected one of {', '.join(map(repr, REDUCTIONS))})")
+    smoothing = float(label_smoothing)
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"{op}: label_smoothing is {label_smoothing!r} (expected between 0 and 1)")
+    if x.ndim == 0:
+        raise ValueError(f"{op}: input has no axes (expected (C,) or (N, C, ...))")
+    batch, classes = ((), x.shape[0]) if x.ndim == 1 else (x.shape[:1], x.shape[1])
+    lines = (*batch, *x.shape[2:])
+    if w is not None and w.shape != (classes,):
+        raise ValueError(f"{op}: weight has shape {w.shape} (expected ({classes},))")
+    goal = np.asarray(target)
+    logits = x.reshape(math.prod(batch), classes, math.prod(x.shape[2:]))
+    weights = None if w is None else w.astype(np.float64)
+    settings = weights, integer(op, "ignore_index", ignore_index), smoothing, lines
+    if goal.dtype.kind == "f":
+        (t,) = _arrays.floating(op, target=goal.astype(x.dtype, copy=False))
+        if t.shape != x.shape:
+            raise ValueError(f"{op}: target has shape {t.shape} (expected {x.shape} of probabilities)")
+        return _Problem(logits, None, t, *settings)
+    (t,) = _arrays.integers(op, target=goal)
+    if t.shape != lines:
+        raise ValueError(f"{op}: target has shape {t.shape} (expected {lines} of classes)")
+    return _Problem(logits, t, None, *settings)
+
+
+def _call(op: str, p: _Problem, losses: Array, dx: Array | None) -> None:
+    arguments = p.logits, p.target, p.probabilities, p.weight, p.ignore_index, p.smoothing, losses, dx
+    if not _core.cross_entropy(_config.how(), *arguments):
+        classes = p.logits.shape[1]
+        raise ValueError(f"{op}: target has a value that is no class (expected 0 to {classes - 1}, or {p.ignore_index})")
+
+
+def cross_entropy(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Array:
+    """Cross entropy between targets and the softmax of logits.
+
+    ``loss = -sum_c q[c] * log_softmax(input)[c]``, q being ``weight[c]`` times the target distribution mixed with the uniform one:
+    ``(1 - label_smoothing) * t[c] + label_smoothing / C``.
+
+    Parameters
+    ----------
+    input : array_like, shape (C,), (N, C) or (N, C, d1, ...), float32 or float64
+        Logits.
+    target : array_like
+        Classes: ints of shape (), (N,) or (N, d1, ...); or probabilities: floats of the shape of `input`.
+    weight : array_like, shape (C,), optional
+    ignore_index : int
+        A class that counts nothing.
+    reduction : {'mean', 'sum', 'none'}
+        'mean' divides by the weights of the targets that count (by the number of losses for probabilities).
+    label_smoothing : float, between 0 and 1
+
+    Returns
+    -------
+    ndarray, 0-d, or the shape of the losses for 'none'; dtype of `input`
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes other than float32 and float64, shapes that do not fit, targets that are no class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import cross_entropy
+    >>> round(float(cross_entropy(np.zeros((2, 4)), [0, 3])), 6)
+    1.386294
+    """
+    op = "cross_entropy"
+    p = _problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
+    losses = np.empty(p.lines)
+    if p.logits.size:
+        _call(op, p, losses, None)
+    if reduction == "none":
+        return losses.astype(p.logits.dtype)
+    total = losses.sum()
+    if reduction == "mean":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total = np.float64(total) / p.denominator()
+    return np.asarray(total, p.logits.dtype)
+
+
+def cross_entropy_backward(
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Array:
+    """Gradient of `cross_entropy` with respect to the logits.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape of the loss
+    input, target, weight, ignore_index, reduction, label_smoothing : as in `cross_entropy`
+
+    Returns
+    -------
+    ndarray, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cross_entropy`, and if `grad_output` has not the shape of the loss.
+    """
+    op = "cross_entropy_backward"
+    p = _problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
+    dy = np.asarray(grad_output, np.float64)
+    expected = p.lines if reduction == "none" else ()
+    if dy.shape != expected:
+        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {expected})")
+    if reduction == "mean":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            dy = dy / np.float64(p.denominator())
+    dx = np.empty(np.shape(input), p.logits.dtype)
+    if dx.size:
+        _call(op, p, np.ascontiguousarray(np.broadcast_to(dy, p.lines)), dx)
+    return dx

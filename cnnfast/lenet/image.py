@@ -1,0 +1,125 @@
+"""Pictures of digits brought to the form of MNIST, whatever their size, colours and margins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnfast.lenet.errors import UserError, needs
+from cnnfast.lenet.files import reason
+
+FIELD = 32
+"""Side of LeNet-5's input (LeCun et al. 1998, section II.B)."""
+
+BOX = 20
+"""Side of the box that a digit of MNIST fills (LeCun et al. 1998, section III.A)."""
+
+STRAY = 0.002
+"""Share of the ink that may be dust outside the digit's box, at each side."""
+
+Array = npt.NDArray[Any]
+
+
+def read_digit(path: Path) -> Array:
+    """Return the digit in an image file as `mnist_form` gives it.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read as an image, or shows one even colour.
+    """
+    with needs("Pillow"):
+        from PIL import Image, ImageOps
+    try:
+        with Image.open(path) as image:
+            shown = ImageOps.exif_transpose(image)
+            # Integer and float modes have one channel, whose range "RGBA" would clip.
+            pixels = np.asarray(shown if shown.mode[0] in "IF" else shown.convert("RGBA"), float)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: no readable image ({reason(error)})") from error
+    digit = ink(pixels)
+    if not digit.any():
+        raise UserError(f"{path}: no digit to see (the image has one even colour)")
+    return mnist_form(digit)
+
+
+def ink(pixels: Array) -> Array:
+    """Return how much ink is on each pixel.
+
+    Ink is what differs from the paper, and the paper is the border's median colour, so that dark on
+    light, light on dark and any two colours are one case.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (H, W) or (H, W, 4)
+        Grey values of any range, or red, green, blue and opacity from 0 to 255.
+
+    Returns
+    -------
+    ndarray of shape (H, W), float64
+        From 0, paper and its noise, to 1, full ink; all 0 where there is one even colour.
+    """
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    else:
+        pixels = np.concatenate([pixels[..., :3] * pixels[..., 3:] / 255, pixels[..., 3:]], axis=2)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    distance = np.sqrt(np.square(pixels - np.median(border, axis=0)).sum(axis=2))
+    return _stretch(distance)
+
+
+def _stretch(distance: Array) -> Array:
+    """Map half of the threshold between paper and ink to 0, and the mean of the ink to 1.
+
+    The threshold is that of Ridler and Calvard (1978): halfway between the means of its two sides.
+    """
+    if not distance.any():
+        return distance
+    threshold = distance.max() / 2
+    for _ in range(20):
+        dark = distance > threshold
+        high = distance[dark].mean()
+        threshold = (distance[~dark].mean() + high) / 2
+    return np.clip((distance - threshold / 2) / (high - threshold / 2), 0, 1)
+
+
+def mnist_form(digit: Array) -> Array:
+    """Return a digit cut out, scaled to a box of 20 x 20 and centred by mass in 32 x 32 pixels.
+
+    This is how MNIST was made (LeCun et al. 1998, section III.A), but for the 28 x 28 of its files.
+
+    Parameters
+    ----------
+    digit : ndarray of shape (H, W)
+        Ink from 0 to 1, some of it above 0.
+
+    Returns
+    -------
+    ndarray of shape (32, 32), float32
+        Ink from 0 to 1.
+    """
+    with needs("Pillow"):
+        from PIL import Image
+    digit = digit[_extent(digit.sum(axis=1)), _extent(digit.sum(axis=0))]
+    height, width = (max(1, round(side * BOX / max(digit.shape))) for side in digit.shape)
+    image = Image.fromarray(digit.astype(np.float32))
+    small = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)).clip(0)
+    field = np.zeros((FIELD, FIELD), np.float32)
+    top, left = (_start(small.sum(axis=1 - axis)) for axis in (0, 1))
+    field[top : top + height, left : left + width] = small / small.max()
+    return field
+
+
+def _extent(mass: Array) -> slice:
+    """Return where the ink of one axis begins and ends, but for stray specks."""
+    share = np.cumsum(mass) / mass.sum()
+    return slice(np.argmax(share > STRAY), np.argmax(share >= 1 - STRAY) + 1)
+
+
+def _start(mass: Array) -> int:
+    """Return where an axis starts in the field, so that its centre of mass is in the middle."""
+    centre = (mass @ np.arange(len(mass))) / mass.sum()
+    return int(np.clip(round((FIELD - 1) / 2 - centre), 0, FIELD - len(mass)))
