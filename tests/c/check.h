@@ -23,6 +23,9 @@ void check_put(const check *c, void *array, int64_t i, double value);
 /* Count a case; report the first elements that differ (NaN equals NaN). */
 void check_equal(check *c, const void *got, const void *expected, int64_t n, const char *what);
 
+/* Count a case of one number, which may differ by `tolerance` epsilons of its magnitude plus one. */
+void check_close(check *c, double got, double expected, double tolerance);
+
 /* One check a kernel, named check_<kernel>; check_kernels.c calls them for every table, so a kernel without one does not link. */
 #define CHECK_DECLARE(name, params) void check_##name(check *c);
 CF_KERNEL_LIST(CHECK_DECLARE)

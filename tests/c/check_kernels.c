@@ -47,6 +47,14 @@ void check_equal(check *c, const void *got, const void *expected, int64_t n, con
     }
 }
 
+void check_close(check *c, double got, double expected, double tolerance)
+{
+    double epsilon = c->kn->dtype == CF_F64 ? 0x1p-52 : 0x1p-23;
+    c->cases++;
+    if (fabs(got - expected) <= tolerance * epsilon * (1 + fabs(expected))) return;
+    if (c->failures++ < 4) printf("  %s: %.9g, expected %.9g\n", c->name, got, expected);
+}
+
 typedef struct {
     const char *name;
     void (*run)(check *c);
