@@ -1,12 +1,17 @@
 """Fast convolution, pooling and the other layers of a CNN on a CPU, for people who hold NumPy arrays."""
 
+__version__ = "0.1.0"
+
+from cnnfast import functional, layers, optim
 from cnnfast._config import get_num_threads, set_exact, set_num_threads, show_config, threads
 from cnnfast._random import manual_seed
 
-__version__ = "0.1.0"
 __all__ = [
+    "functional",
     "get_num_threads",
+    "layers",
     "manual_seed",
+    "optim",
     "set_exact",
     "set_num_threads",
     "show_config",

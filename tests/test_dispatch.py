@@ -1,0 +1,80 @@
+"""The instruction set: forced ones really run, the environment caps, unknown names are refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import random_case
+
+from cnnfast import _config, _core
+from cnnfast import functional as F
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_forced_isa_runs(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    case = random_case(rng)
+    for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
+        plan = _core.ConvPlan(which, case.problem, isa, 2, dtype == np.float64)
+        assert plan.info()["isa"] == _core.isa_name(isa)
+
+
+def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generator) -> None:
+    """Both sources of lanes, both ways to write, both kinds of weight gradients, shared and separate sums are reached."""
+    seen: set[tuple[str, Any]] = set()
+    problems = [random_case(rng).problem for _ in range(200)]
+    wide = [((8, 64, 56, 56), (256, 64, 1, 1)), ((2, 256, 14, 14), (256, 256, 3, 3)), ((2, 32, 20, 20), (64, 32, 3, 3))]
+    for x, w in wide:
+        problems.append(_problem(x, w))
+    for problem in problems:
+        for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
+            info = _core.ConvPlan(which, problem, isa, 2, False).info()
+            seen.add(("lanes", info["lanes"]))
+            seen.add(("direct", info.get("direct")))
+            seen.add(("shared", info.get("parts") == 0))
+    lanes = {("lanes", kind) for kind in ("source", "slab", "channels", "channels x taps")}
+    if _core.lanes(isa)[0] == 1:
+        lanes.discard(("lanes", "channels x taps"))
+    assert seen >= lanes | {("direct", True), ("direct", False), ("shared", True), ("shared", False)}
+
+
+def _problem(x: tuple[int, ...], w: tuple[int, ...]) -> Any:
+    from cnnfast._geometry import convolution
+
+    return convolution.conv("conv2d", 2, x, w, None, 1, w[-1] // 2, 1, 1)
+
+
+@pytest.mark.parametrize("name", [_core.isa_name(isa) for isa in _core.supported_isas()])
+def test_environment_caps_the_isa(name: str) -> None:
+    code = "from cnnfast import _config, _core; print(_core.isa_name(_config.current().isa))"
+    assert run(code, CNNFAST_ISA=name).stdout == f"{name}\n"
+
+
+def test_unknown_isa_is_an_import_error() -> None:
+    result = run("import cnnfast", CNNFAST_ISA="avx1024")
+    assert "ImportError: CNNFAST_ISA='avx1024' is unknown (expected one of scalar, sse2" in result.stderr
+
+
+def test_verbose_prints_a_line_a_call() -> None:
+    code = "import numpy as np; from cnnfast import functional as F; F.conv2d(np.ones((1, 2, 5, 5)), np.ones((3, 2, 3, 3)))"
+    lines = run(code, CNNFAST_VERBOSE="1").stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("cnnfast: n1c2h5w5_o3k3s1p0 forward, direct, tile ")
+
+
+def test_algorithm_names_are_checked() -> None:
+    x, w = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
+    assert _config.current().isa in _core.supported_isas()
+    for algo in ("auto", "direct", "winograd"):
+        assert F.conv2d(x, w, algo=algo).shape == (1, 1, 2, 2)
+    with pytest.raises(ValueError, match="conv2d: algo is 'fft'"):
+        F.conv2d(x, w, algo="fft")

@@ -1,0 +1,90 @@
+"""Threads: their number, limits from outside, forks, concurrent callers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnnfast
+from cnnfast import _config, _core
+from cnnfast import functional as F
+
+openmp = pytest.mark.skipif(not _core.have_openmp(), reason="a serial build")
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=60
+    )
+
+
+@openmp
+def test_context_limits_its_own_thread() -> None:
+    with cnnfast.threads(3):
+        assert cnnfast.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(cnnfast.get_num_threads).result() == _config._resolve(_config._default.threads)
+        with cnnfast.threads(1):
+            assert cnnfast.get_num_threads() == 1
+        assert cnnfast.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_bad_numbers_are_refused(n: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="num_threads"):
+        cnnfast.set_num_threads(n)
+    with pytest.raises(error, match="num_threads"), cnnfast.threads(n):
+        pass
+
+
+@openmp
+def test_threadpoolctl_caps_the_threads() -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    with cnnfast.threads(2), threadpoolctl.threadpool_limits(1, user_api="openmp"):
+        assert cnnfast.get_num_threads() == 1
+
+
+@openmp
+def test_environment_sets_the_number() -> None:
+    result = run("import cnnfast; print(cnnfast.get_num_threads())", CNNFAST_NUM_THREADS="3")
+    assert result.stdout == "3\n"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many"])
+def test_bad_environment_is_an_import_error(text: str) -> None:
+    result = run("import cnnfast", CNNFAST_NUM_THREADS=text)
+    assert "ImportError: CNNFAST_NUM_THREADS" in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_computes_after_a_parallel_call() -> None:
+    code = """
+import os, sys, warnings
+import numpy as np
+import cnnfast
+from cnnfast import functional as F
+warnings.simplefilter("ignore")
+x, w = np.ones((8, 16, 32, 32), np.float32), np.ones((16, 16, 3, 3), np.float32)
+with cnnfast.threads(2):
+    expected = F.conv2d(x, w)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(F.conv2d(x, w), expected) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert run(code).returncode == 0
+
+
+def test_concurrent_callers(rng: np.random.Generator) -> None:
+    problems = [(rng.standard_normal((4, 6, 20, n)), rng.standard_normal((8, 6, 3, 3))) for n in range(10, 26)]
+    expected = [F.conv2d(x, w) for x, w in problems]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            results = list(pool.map(lambda problem: F.conv2d(*problem), problems))
+            assert all(np.array_equal(a, b) for a, b in zip(results, expected, strict=True))
