@@ -36,9 +36,7 @@ class Optimizer(ABC):
         name, given = type(self).__name__, list(params)
         for parameter in given:
             if not isinstance(parameter, Parameter):
-                raise TypeError(
-                    f"{name}: params holds {type(parameter).__name__} (expected Parameter)"
-                )
+                raise TypeError(f"{name}: params holds {type(parameter).__name__} (expected Parameter)")
         self.params = list(dict.fromkeys(given))
         if not self.params:
             raise ValueError(f"{name}: params is empty (expected at least one Parameter)")
@@ -49,9 +47,7 @@ class Optimizer(ABC):
     def _check(self, below: float = float("inf"), **numbers: float) -> None:
         for name, number in numbers.items():
             if not 0 <= number < below:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} is {number} (expected 0 <= {name} < {below})"
-                )
+                raise ValueError(f"{type(self).__name__}: {name} is {number} (expected 0 <= {name} < {below})")
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

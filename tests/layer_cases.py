@@ -1,24 +1,29 @@
-"""One line a layer and variant, for ours and for torch's: name, shape of an input, arguments."""
+"""Layers to test, for ours and for torch's alike, a net of them, and gradients by differences."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfast import layers
+import cnnfast
+from cnnfast import layers as L
 from cnnfast.layers.layer import WeightedLayer
 
 
 class Case(NamedTuple):
+    """A layer by name, the shape of an input, and arguments that torch takes too."""
+
     name: str
     shape: tuple[int, ...]
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}  # noqa: RUF012  (never changed)
 
-    def layer(self) -> layers.Module:
+    def layer(self) -> L.Module:
         """Ours, in float64."""
-        kind = getattr(layers, self.name)
+        kind = getattr(L, self.name)
         dtype = {"dtype": np.float64} if issubclass(kind, WeightedLayer) else {}
         return kind(*self.args, **self.kwargs, **dtype)
 
@@ -78,3 +83,50 @@ DROPOUTS = [
     Case("Dropout2d", (2, 3, 2, 2), (0.25,)),
     Case("Dropout3d", (2, 3, 2, 2, 2), (1.0,)),
 ]
+
+
+def run(layer: L.Module, x: np.ndarray) -> np.ndarray:
+    """The output, with the same random zeros every time."""
+    cnnfast.manual_seed(5)
+    return layer(x)
+
+
+def numeric_gradient(f: Callable[[], float], array: np.ndarray, step: float = 1e-6) -> np.ndarray:
+    gradient = np.empty_like(array)
+    for i, value in np.ndenumerate(array):
+        array[i] = value + step
+        above = f()
+        array[i] = value - step
+        gradient[i] = (above - f()) / (2 * step)
+        array[i] = value
+    return gradient
+
+
+def check_gradients(layer: L.Module, x: np.ndarray, rng: np.random.Generator) -> None:
+    """All gradients against central differences, on arrays that must not be written to."""
+    grad_output = rng.standard_normal(run(layer, x).shape)
+    layer.zero_grad()
+    grad_output.flags.writeable = x.flags.writeable = False
+    grad_input = layer.backward(grad_output)
+    x.flags.writeable = True
+
+    def loss() -> float:
+        return float(np.sum(run(layer, x) * grad_output))
+
+    np.testing.assert_allclose(grad_input, numeric_gradient(loss, x), atol=1e-7)
+    for name, parameter in layer.named_parameters():
+        expected = numeric_gradient(loss, parameter.data)
+        np.testing.assert_allclose(parameter.grad, expected, atol=1e-7, err_msg=name)
+
+
+def block() -> L.Sequential:
+    """A net with every kind of container and state in it."""
+    body = L.Sequential(
+        OrderedDict(
+            conv=L.Conv2d(2, 2, 3, padding=1, padding_mode="circular", bias=False, dtype=np.float64),
+            norm=L.BatchNorm2d(2, dtype=np.float64),
+            relu=L.ReLU(),
+        )
+    )
+    residual = L.Residual(body, L.Conv2d(2, 2, 1, dtype=np.float64))
+    return L.Sequential(residual, L.Residual(L.Tanh()), L.Flatten(), L.Linear(24, 3, dtype=np.float64))

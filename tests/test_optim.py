@@ -16,9 +16,7 @@ from cnnfast.optim import SGD, Adam, AdamW, Optimizer
 Steps = Iterator[float]
 
 
-def sgd(
-    w: float, grads: list[float], lr: float, momentum: float, decay: float, nesterov: bool
-) -> Steps:
+def sgd(w: float, grads: list[float], lr: float, momentum: float, decay: float, nesterov: bool) -> Steps:
     velocity = 0.0
     for grad in grads:
         g = grad + decay * w
@@ -52,9 +50,7 @@ FORMULAS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "options", "formula"), FORMULAS, ids=[f"{k.__name__}{o}" for k, o, _ in FORMULAS]
-)
+@pytest.mark.parametrize(("kind", "options", "formula"), FORMULAS, ids=[f"{k.__name__}{o}" for k, o, _ in FORMULAS])
 def test_steps_follow_the_formula(
     kind: type[Any],
     options: dict[str, Any],
@@ -99,9 +95,7 @@ def test_lr_may_change_and_dtype_stays() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, 0.9), Adam])
-def test_training_goes_on_after_a_pickle(
-    make: Callable[[Any], Optimizer], rng: np.random.Generator
-) -> None:
+def test_training_goes_on_after_a_pickle(make: Callable[[Any], Optimizer], rng: np.random.Generator) -> None:
     def train(net: Linear, optimizer: Optimizer) -> np.ndarray:
         for _ in range(3):
             optimizer.zero_grad()

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cnnfast._geometry.tuples import (
-    Ints,
-    check_not_empty,
-    check_rank,
-    check_size,
-    integer,
-    ints,
-)
+from cnnfast._geometry.tuples import Ints, cached, check_not_empty, check_rank, check_size, integer, ints
 
 Padding = int | str | Sequence[int] | Sequence[tuple[int, int]]
 
@@ -66,12 +58,9 @@ def size(op: str, name: str, value: Sequence[int]) -> Ints:
     """A whole shape given as an argument."""
     if isinstance(value, int) or not isinstance(value, Sequence):
         raise TypeError(f"{op}: {name} is {value!r} (expected a shape)")
-    return tuple(integer(op, name, v, 0) for v in value)
-
-
-def _freeze(value: Any) -> Any:
-    """Lists as tuples, so that arguments can be keys of a cache."""
-    return tuple(map(_freeze, value)) if isinstance(value, list | tuple) else value
+    shape = tuple(integer(op, name, v, 0) for v in value)
+    check_size(op, shape)
+    return shape
 
 
 def _pairs(op: str, padding: Any, rank: int) -> tuple[Ints, Ints] | None:
@@ -128,10 +117,11 @@ def _check_weight(op: str, weight: Ints, rank: int, groups: int) -> None:
         raise ValueError(f"{op}: weight has shape {weight} (expected weight.shape[0] to be a multiple of {groups} groups)")
 
 
-@lru_cache(maxsize=4096, typed=True)
-def _conv(
+@cached
+def conv(
     op: str, rank: int, x: Ints, weight: Ints, bias: Ints | None, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Conv:
+    """The problem of a convolution of arrays of these shapes; raises TypeError or ValueError as `op` should."""
     groups = integer(op, "groups", groups, 1)
     stride = ints(op, "stride", stride, rank, 1)
     dilation = ints(op, "dilation", dilation, rank, 1)
@@ -161,23 +151,8 @@ def _conv(
     return problem
 
 
-def conv(
-    op: str,
-    rank: int,
-    x: Ints,
-    weight: Ints,
-    bias: Ints | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: Any,
-) -> Conv:
-    """The problem of a convolution of arrays of these shapes; raises TypeError or ValueError as `op` should."""
-    return _conv(op, rank, x, weight, bias, _freeze(stride), _freeze(padding), _freeze(dilation), groups)
-
-
-@lru_cache(maxsize=4096, typed=True)
-def _conv_transpose(
+@cached
+def conv_transpose(
     op: str,
     rank: int,
     x: Ints,
@@ -189,6 +164,7 @@ def _conv_transpose(
     groups: Any,
     dilation: Any,
 ) -> Conv:
+    """The convolution whose adjoint is this transposed convolution; raises TypeError or ValueError as `op` should."""
     groups = integer(op, "groups", groups, 1)
     stride = ints(op, "stride", stride, rank, 1)
     dilation = ints(op, "dilation", dilation, rank, 1)
@@ -218,30 +194,3 @@ def _conv_transpose(
     problem = Conv(n, groups, weight[1] * groups, channels, tuple(result), kernel, stride, dilation, low, high, extent)
     check_size(op, problem.input_shape)
     return problem
-
-
-def conv_transpose(
-    op: str,
-    rank: int,
-    x: Ints,
-    weight: Ints,
-    bias: Ints | None,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: Any,
-    dilation: Any,
-) -> Conv:
-    """The convolution whose adjoint is this transposed convolution; raises TypeError or ValueError as `op` should."""
-    return _conv_transpose(
-        op,
-        rank,
-        x,
-        weight,
-        bias,
-        _freeze(stride),
-        _freeze(padding),
-        _freeze(output_padding),
-        groups,
-        _freeze(dilation),
-    )

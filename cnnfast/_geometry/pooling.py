@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
 from typing import Any, NamedTuple
 
-from cnnfast._geometry.tuples import Ints, check_not_empty, check_rank, integer, ints
+from cnnfast._geometry.convolution import paddings
+from cnnfast._geometry.tuples import (
+    Ints,
+    cached,
+    check_not_empty,
+    check_rank,
+    check_size,
+    flag,
+    integer,
+    ints,
+)
 
 
 class Pool(NamedTuple):
@@ -19,6 +29,7 @@ class Pool(NamedTuple):
     stride: Ints
     dilation: Ints
     pad: Ints
+    pad_hi: Ints
 
     @property
     def input_shape(self) -> Ints:
@@ -35,84 +46,91 @@ class Pool(NamedTuple):
         return f"{self.planes}x{extent} k{self.kernel} s{self.stride} p{self.pad} d{self.dilation}"
 
 
-def freeze(value: Any) -> Any:
-    """Lists as tuples, so that arguments can be keys of a cache."""
-    return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
-
-
-def _lead(op: str, x: Ints, rank: int) -> tuple[int, Ints]:
+def _lead(op: str, x: Ints, rank: int, may_be_empty: int) -> tuple[int, Ints]:
+    """Number of planes, and the axes before the spatial ones, of which the first `may_be_empty` may be."""
     check_rank(op, "input", x, rank)
-    check_not_empty(op, "input", x, len(x) - rank - 1)
-    planes = 1
-    for extent in x[:-rank]:
-        planes *= extent
-    return planes, x[:-rank]
+    check_not_empty(op, "input", x, may_be_empty)
+    return math.prod(x[:-rank]), x[:-rank]
 
 
-def _points(extent: int, kernel: int, stride: int, dilation: int, pad: int, ceil: bool) -> int:
+def _points(padded: int, kernel: int, stride: int, dilation: int, pad_hi: int, ceil: bool) -> int:
     """Windows along an axis; with `ceil` one more that starts inside the input or its low padding."""
     window = dilation * (kernel - 1) + 1
-    points = (extent + 2 * pad - window + (stride - 1 if ceil else 0)) // stride + 1
-    return points - 1 if ceil and (points - 1) * stride >= extent + pad else points
+    points = (padded - window + (stride - 1 if ceil else 0)) // stride + 1
+    return points - 1 if ceil and (points - 1) * stride >= padded - pad_hi else points
 
 
 def _stride(op: str, stride: Any, kernel: Ints, rank: int) -> Ints:
     return kernel if stride is None or stride == () else ints(op, "stride", stride, rank, 1)
 
 
-@lru_cache(maxsize=4096, typed=True)
+def _paddings(op: str, padding: Any, kernel: Ints, extent: Ints) -> tuple[Ints, Ints]:
+    """(low, high) padding; as in PyTorch, dilation does not widen the window that it is compared with."""
+    if isinstance(padding, str):
+        raise TypeError(f"{op}: padding is {padding!r} (expected ints)")
+    low, high = paddings(op, padding, extent, kernel, kernel, kernel)
+    if any(max(pads) > k // 2 for k, *pads in zip(kernel, low, high, strict=True)):
+        raise ValueError(f"{op}: padding is {padding!r} (expected at most half of kernel_size {kernel})")
+    return low, high
+
+
+@cached
 def pool(
-    op: str, rank: int, x: Ints, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    op: str, rank: int, x: Ints, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any
 ) -> Pool:
     """Windows of max, average and Lp pooling; raises TypeError or ValueError as `op` should."""
-    kernel = ints(op, "kernel_size", kernel_size, rank, 1)
-    steps = _stride(op, stride, kernel, rank)
-    pad, dil = ints(op, "padding", padding, rank, 0), ints(op, "dilation", dilation, rank, 1)
-    planes, lead = _lead(op, x, rank)
-    for k, d, p in zip(kernel, dil, pad, strict=True):
-        if p > (d * (k - 1) + 1) // 2:
-            raise ValueError(f"{op}: padding is {pad} (expected at most half of the window of kernel_size {kernel})")
+    kernel, ceil = ints(op, "kernel_size", kernel_size, rank, 1), flag(op, "ceil_mode", ceil_mode)
+    steps, dil = _stride(op, stride, kernel, rank), ints(op, "dilation", dilation, rank, 1)
+    planes, lead = _lead(op, x, rank, len(x) - rank - 1)
     extent = x[-rank:]
-    axes = zip(extent, kernel, steps, dil, pad, strict=True)
-    output = tuple(_points(e, k, s, d, p, bool(ceil_mode)) for e, k, s, d, p in axes)
+    low, high = _paddings(op, padding, kernel, extent)
+    axes = zip(extent, kernel, steps, dil, low, high, strict=True)
+    output = tuple(_points(e + lo + hi, k, s, d, hi, ceil) for e, k, s, d, lo, hi in axes)
     if min(output) < 1:
         raise ValueError(f"{op}: input has shape {x}, the output would have size {output} (expected at least 1)")
-    return Pool(planes, lead, extent, output, kernel, steps, dil, pad)
+    return Pool(planes, lead, extent, output, kernel, steps, dil, low, high)
 
 
-@lru_cache(maxsize=4096, typed=True)
-def adaptive(op: str, rank: int, x: Ints, output_size: Any) -> Pool:
-    """Windows of adaptive pooling; None in `output_size` keeps an axis."""
-    planes, lead = _lead(op, x, rank)
+@cached
+def adaptive(op: str, rank: int, x: Ints, output_size: Any, average: bool = False) -> Pool:
+    """Windows of adaptive pooling; None in `output_size` keeps an axis.  An average may have no channels."""
+    planes, lead = _lead(op, x, rank, len(x) - rank if average else 1)
     extent = x[-rank:]
-    sizes = output_size if isinstance(output_size, tuple) else (output_size,)
+    sizes = output_size if isinstance(output_size, tuple) else (output_size,) * rank
     sizes = sizes * rank if len(sizes) == 1 else sizes
-    if len(sizes) != rank:
-        raise ValueError(f"{op}: output_size is {output_size!r} (expected an int or {rank} of them)")
-    output = tuple(
-        e if size is None else integer(op, "output_size", size, 0) for e, size in zip(extent, sizes, strict=True)
-    )
-    ones = (1,) * rank
-    return Pool(planes, lead, extent, output, None, ones, ones, (0,) * rank)
+    if output_size is None or len(sizes) != rank:
+        raise (TypeError if output_size is None else ValueError)(
+            f"{op}: output_size is {output_size!r} (expected an int or {rank} of them)"
+        )
+    keep = [(e if size is None else size) for e, size in zip(extent, sizes, strict=True)]
+    output = tuple(integer(op, "output_size", size, 0) for size in keep)
+    check_size(op, (*lead, *output))
+    ones, none = (1,) * rank, (0,) * rank
+    return Pool(planes, lead, extent, output, None, ones, ones, none, none)
 
 
-@lru_cache(maxsize=4096, typed=True)
+def _unpool_size(op: str, rank: int, x: Ints, output_size: Any) -> Ints:
+    if not isinstance(output_size, tuple):
+        raise TypeError(f"{op}: output_size is {output_size!r} (expected a shape)")
+    if len(output_size) not in (rank, rank + 2, len(x)):
+        raise ValueError(f"{op}: output_size is {output_size!r} (expected {rank} ints or a full shape)")
+    return tuple(integer(op, "output_size", v, 1) for v in output_size[-rank:])
+
+
+@cached
 def unpool(
     op: str, rank: int, x: Ints, kernel_size: Any, stride: Any, padding: Any, output_size: Any
 ) -> tuple[int, Ints]:
     """(planes, shape of the output) of max_unpool; `output_size` may be the spatial or the full shape."""
     kernel = ints(op, "kernel_size", kernel_size, rank, 1)
     steps, pad = _stride(op, stride, kernel, rank), ints(op, "padding", padding, rank, 0)
-    planes, lead = _lead(op, x, rank)
-    axes = list(zip(x[-rank:], kernel, steps, pad, strict=True))
+    planes, lead = _lead(op, x, rank, 1)
+    axes = zip(x[-rank:], kernel, steps, pad, strict=True)
     default = tuple((e - 1) * s + k - 2 * p for e, k, s, p in axes)
-    if output_size is None:
-        size = default
-    else:
-        size = tuple(integer(op, "output_size", v, 1) for v in output_size)
-        size = size[-rank:] if len(size) == len(x) else size
-    if len(size) != rank or min(size) < 1:
-        raise ValueError(f"{op}: output_size is {output_size!r} (expected {rank} positive ints or a full shape)")
-    if any(abs(o - d) >= s for o, d, (_, _, s, _) in zip(size, default, axes, strict=True)):
-        raise ValueError(f"{op}: output_size is {size} (expected within {steps} of {default})")
+    size = default if output_size is None else _unpool_size(op, rank, x, output_size)
+    if any(abs(o - d) >= s for o, d, s in zip(size, default, steps, strict=True)):
+        raise ValueError(f"{op}: output_size is {size} (expected less than {steps} away from {default})")
+    if min(size) < 1:
+        raise ValueError(f"{op}: input has shape {x}, the output would have size {size} (expected at least 1)")
+    check_size(op, (*lead, *size))
     return planes, (*lead, *size)

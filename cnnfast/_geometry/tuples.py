@@ -1,21 +1,32 @@
-"""Integers and n-tuples of integers as arguments."""
+"""Numbers, flags and n-tuples of integers as arguments, and checks of shapes."""
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from numbers import Real
+from typing import Any, TypeVar
 
 Ints = tuple[int, ...]
 IntOrTuple = int | Sequence[int]
+F = TypeVar("F", bound=Callable[..., Any])
 
+# No array has more elements than fit an address space, and sums of a few such sizes still fit an int64.
 MAX_ELEMENTS = 2**62
+# Products of two arguments, such as stride and extent, fit an int64.
+MAX_ARGUMENT = 2**31 - 1
 
 
-def integer(op: str, name: str, value: object, least: int | None = None) -> int:
+def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
     """`value` as an int; bools and floats are no ints, NumPy integers are."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
         raise TypeError(f"{op}: {name} is {value!r} (expected an int)")
-    number = operator.index(value)
     if least is not None and number < least:
         raise ValueError(f"{op}: {name} is {number} (expected at least {least})")
     return number
@@ -23,25 +34,56 @@ def integer(op: str, name: str, value: object, least: int | None = None) -> int:
 
 def ints(op: str, name: str, value: object, rank: int, least: int | None = None) -> Ints:
     """`value` for each of `rank` axes: an int or a sequence of one stands for all of them."""
-    if type(value) is int:
-        return (integer(op, name, value, least),) * rank
-    if not isinstance(value, tuple | list):
-        return (integer(op, name, value, least),) * rank
-    numbers = tuple(integer(op, name, v, least) for v in value)
-    if len(numbers) == 1:
-        return numbers * rank
-    if len(numbers) != rank:
+    numbers = tuple(integer(op, name, v, least) for v in (value if isinstance(value, tuple | list) else (value,)))
+    if len(numbers) not in (1, rank):
         raise ValueError(f"{op}: {name} is {value!r} (expected an int or {rank} of them)")
-    return numbers
+    if max(numbers) > MAX_ARGUMENT:
+        raise ValueError(f"{op}: {name} is {value!r} (expected at most {MAX_ARGUMENT})")
+    return numbers if len(numbers) == rank else numbers * rank
+
+
+def freeze(value: Any) -> Any:
+    """Lists as tuples, so that arguments can be keys of a cache."""
+    return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
+
+
+def cached(function: F) -> F:
+    """Remember the results of a function of shapes and arguments; those that cannot be keys it sees itself."""
+    remembered = lru_cache(maxsize=4096, typed=True)(function)
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return remembered(*arguments)
+        except TypeError:
+            pass  # a list among the arguments, or an error of the function, which comes again
+        return function(*map(freeze, arguments))
+
+    return call  # type: ignore[return-value]
+
+
+def flag(op: str, name: str, value: Any) -> bool:
+    """`value` as a bool; as in PyTorch, numbers are no bools, and here NumPy's bools are."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise TypeError(f"{op}: {name} is {value!r} (expected a bool)")
+    return bool(value)
+
+
+def number(op: str, name: str, value: Any) -> float:
+    if not isinstance(value, Real):
+        raise TypeError(f"{op}: {name} is {value!r} (expected a number)")
+    return float(value)
+
+
+def same_shape(op: str, name: str, shape: Ints, expected: Ints) -> None:
+    if shape != expected:
+        raise ValueError(f"{op}: {name} has shape {shape} (expected {expected})")
 
 
 def check_size(op: str, shape: Sequence[int]) -> None:
-    """Refuse results whose number of elements no machine could hold."""
-    elements = 1
-    for extent in shape:
-        elements *= max(extent, 1)
-    if elements > MAX_ELEMENTS:
-        raise ValueError(f"{op}: the result would have shape {tuple(shape)} (too large)")
+    """Refuse arrays that no machine could hold."""
+    if math.prod(max(extent, 1) for extent in shape) > MAX_ELEMENTS:
+        raise ValueError(f"{op}: an array of shape {tuple(shape)} would have over 2**62 elements (too large)")
 
 
 def check_rank(op: str, name: str, shape: Ints, rank: int) -> None:

@@ -6,7 +6,7 @@ GATHER = CF_GATHER
 
 
 cdef cf_pool_desc pool_desc(geometry, cnp.ndarray array, bint count_pad, double divisor) except *:
-    """`geometry` has planes and tuples input, output, kernel, stride, dilation, pad; kernel None if adaptive."""
+    """`geometry` has planes and tuples input, output, kernel, stride, dilation, pad, pad_hi; kernel None if adaptive."""
     cdef cf_pool_desc d
     cdef int lead = 3 - len(geometry.input)
     d.dtype = dtype_of(array)
@@ -23,7 +23,7 @@ cdef cf_pool_desc pool_desc(geometry, cnp.ndarray array, bint count_pad, double 
         d.stride[axis] = geometry.stride[at] if windowed else 1
         d.dil[axis] = geometry.dilation[at] if windowed else 1
         d.pad[axis] = geometry.pad[at] if windowed else 0
-        d.pad_hi[axis] = d.pad[axis]
+        d.pad_hi[axis] = geometry.pad_hi[at] if windowed else 0
     return d
 
 

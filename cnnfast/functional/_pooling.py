@@ -11,19 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from cnnfast import _arrays, _config, _core
 from cnnfast._geometry import pooling as geometry
 from cnnfast._geometry.convolution import size
-from cnnfast._geometry.pooling import Pool, freeze
+from cnnfast._geometry.pooling import Pool
+from cnnfast._geometry.tuples import flag, same_shape
 
 Array = NDArray[Any]
 Ints = int | Sequence[int]
-
-
-def _stride(stride: Any) -> Any:
-    return None if stride is None else freeze(stride)
-
-
-def _same_shape(op: str, name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if shape != expected:
-        raise ValueError(f"{op}: {name} has shape {shape} (expected {expected})")
 
 
 def _max(op: str, windows: Pool, x: Array, return_indices: bool, out: Any) -> Any:
@@ -48,15 +40,15 @@ def max_pool(
     out: Array | None,
 ) -> Any:
     (x,) = _arrays.floating(op, input=input)
-    arguments = freeze(kernel_size), _stride(stride), freeze(padding), freeze(dilation)
-    return _max(op, geometry.pool(op, rank, x.shape, *arguments, bool(ceil_mode)), x, return_indices, out)
+    arguments = kernel_size, stride, padding, dilation, ceil_mode
+    return _max(op, geometry.pool(op, rank, x.shape, *arguments), x, return_indices, out)
 
 
 def adaptive_max_pool(
     op: str, rank: int, input: ArrayLike, output_size: Any, return_indices: bool, out: Array | None
 ) -> Any:
     (x,) = _arrays.floating(op, input=input)
-    return _max(op, geometry.adaptive(op, rank, x.shape, freeze(output_size)), x, return_indices, out)
+    return _max(op, geometry.adaptive(op, rank, x.shape, output_size, False), x, return_indices, out)
 
 
 def _scatter(op: str, kind: int, planes: int, indices: Array, x: Array, result: Array) -> Array:
@@ -68,8 +60,8 @@ def _scatter(op: str, kind: int, planes: int, indices: Array, x: Array, result: 
 def _max_backward(op: str, windows: Pool, grad_output: ArrayLike, indices: ArrayLike) -> Array:
     (dy,) = _arrays.floating(op, grad_output=grad_output)
     (index,) = _arrays.integers(op, indices=indices)
-    _same_shape(op, "grad_output", dy.shape, windows.output_shape)
-    _same_shape(op, "indices", index.shape, windows.output_shape)
+    same_shape(op, "grad_output", dy.shape, windows.output_shape)
+    same_shape(op, "indices", index.shape, windows.output_shape)
     dx = np.empty(windows.input_shape, dy.dtype)
     return _scatter(op, _core.SCATTER_ADD, windows.planes, index, dy, dx)
 
@@ -87,8 +79,8 @@ def max_pool_backward(
     ceil_mode: bool,
 ) -> Array:
     shape = size(op, "input_size", input_size)
-    arguments = freeze(kernel_size), _stride(stride), freeze(padding), freeze(dilation)
-    windows = geometry.pool(op, rank, shape, *arguments, bool(ceil_mode))
+    arguments = kernel_size, stride, padding, dilation, ceil_mode
+    windows = geometry.pool(op, rank, shape, *arguments)
     return _max_backward(op, windows, grad_output, indices)
 
 
@@ -96,7 +88,7 @@ def adaptive_max_pool_backward(
     op: str, rank: int, grad_output: ArrayLike, indices: ArrayLike, input_size: Sequence[int], output_size: Any
 ) -> Array:
     shape = size(op, "input_size", input_size)
-    windows = geometry.adaptive(op, rank, shape, freeze(output_size))
+    windows = geometry.adaptive(op, rank, shape, output_size, False)
     return _max_backward(op, windows, grad_output, indices)
 
 
@@ -118,7 +110,7 @@ def _average(op: str, windows: Pool, x: Array, count_pad: bool, divisor: float, 
 
 def _average_backward(op: str, windows: Pool, grad_output: ArrayLike, count_pad: bool, divisor: float) -> Array:
     (dy,) = _arrays.floating(op, grad_output=grad_output)
-    _same_shape(op, "grad_output", dy.shape, windows.output_shape)
+    same_shape(op, "grad_output", dy.shape, windows.output_shape)
     dx = np.empty(windows.input_shape, dy.dtype)
     _core.average_pool(_config.how(), windows, True, dy, dx, count_pad, divisor)
     return dx
@@ -138,9 +130,9 @@ def avg_pool(
 ) -> Array:
     (x,) = _arrays.floating(op, input=input)
     divisor = _divisor(op, divisor_override)
-    arguments = freeze(kernel_size), _stride(stride), freeze(padding)
-    windows = geometry.pool(op, rank, x.shape, *arguments, 1, bool(ceil_mode))
-    return _average(op, windows, x, bool(count_include_pad), divisor, out)
+    arguments = kernel_size, stride, padding, 1, ceil_mode
+    windows = geometry.pool(op, rank, x.shape, *arguments)
+    return _average(op, windows, x, flag(op, "count_include_pad", count_include_pad), divisor, out)
 
 
 def avg_pool_backward(
@@ -156,25 +148,21 @@ def avg_pool_backward(
     divisor_override: int | None,
 ) -> Array:
     divisor, shape = _divisor(op, divisor_override), size(op, "input_size", input_size)
-    arguments = freeze(kernel_size), _stride(stride), freeze(padding)
-    windows = geometry.pool(op, rank, shape, *arguments, 1, bool(ceil_mode))
-    return _average_backward(op, windows, grad_output, bool(count_include_pad), divisor)
+    arguments = kernel_size, stride, padding, 1, ceil_mode
+    windows = geometry.pool(op, rank, shape, *arguments)
+    return _average_backward(op, windows, grad_output, flag(op, "count_include_pad", count_include_pad), divisor)
 
 
 def adaptive_avg_pool(op: str, rank: int, input: ArrayLike, output_size: Any, out: Array | None) -> Array:
     (x,) = _arrays.floating(op, input=input)
-    return _average(op, geometry.adaptive(op, rank, x.shape, freeze(output_size)), x, False, 0.0, out)
+    return _average(op, geometry.adaptive(op, rank, x.shape, output_size, True), x, False, 0.0, out)
 
 
 def adaptive_avg_pool_backward(
     op: str, rank: int, grad_output: ArrayLike, input_size: Sequence[int], output_size: Any
 ) -> Array:
-    windows = geometry.adaptive(op, rank, size(op, "input_size", input_size), freeze(output_size))
+    windows = geometry.adaptive(op, rank, size(op, "input_size", input_size), output_size, True)
     return _average_backward(op, windows, grad_output, False, 0.0)
-
-
-def _unpool_output_size(op: str, output_size: Any) -> Any:
-    return None if output_size is None else size(op, "output_size", output_size)
 
 
 def max_unpool(
@@ -189,8 +177,8 @@ def max_unpool(
 ) -> Array:
     (x,) = _arrays.floating(op, input=input)
     (index,) = _arrays.integers(op, indices=indices)
-    _same_shape(op, "indices", index.shape, x.shape)
-    arguments = freeze(kernel_size), _stride(stride), freeze(padding), _unpool_output_size(op, output_size)
+    same_shape(op, "indices", index.shape, x.shape)
+    arguments = kernel_size, stride, padding, output_size
     planes, shape = geometry.unpool(op, rank, x.shape, *arguments)
     return _scatter(op, _core.SCATTER_SET, planes, index, x, np.empty(shape, x.dtype))
 
@@ -207,7 +195,7 @@ def max_unpool_backward(
 ) -> Array:
     (dy,) = _arrays.floating(op, grad_output=grad_output)
     (index,) = _arrays.integers(op, indices=indices)
-    arguments = freeze(kernel_size), _stride(stride), freeze(padding), _unpool_output_size(op, output_size)
+    arguments = kernel_size, stride, padding, output_size
     planes, shape = geometry.unpool(op, rank, index.shape, *arguments)
-    _same_shape(op, "grad_output", dy.shape, shape)
+    same_shape(op, "grad_output", dy.shape, shape)
     return _scatter(op, _core.GATHER, planes, index, dy, np.empty(index.shape, dy.dtype))

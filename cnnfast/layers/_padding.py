@@ -30,9 +30,7 @@ def pad(op: str, input: Array, pads: Pads, mode: str) -> Array:
     for size, widths in zip(sizes, pads, strict=True):
         limit = {"reflect": size - 1, "circular": size}.get(mode, max(widths) if size else 0)
         if max(widths) > limit:
-            raise ValueError(
-                f"{op}: padding is {widths} on an axis of {size} (expected at most {limit})"
-            )
+            raise ValueError(f"{op}: padding is {widths} on an axis of {size} (expected at most {limit})")
     padded = [size + low + high for size, (low, high) in zip(sizes, pads, strict=True)]
     output = np.empty((*lead, *padded), input.dtype)
     output[_inside(output, pads)] = input
@@ -43,7 +41,7 @@ def pad(op: str, input: Array, pads: Pads, mode: str) -> Array:
 
 def pad_backward(grad_output: Array, pads: Pads, mode: str) -> Array:
     """Return the gradient of `pad`'s input; overwrites ``grad_output``."""
-    for lines, target, source in reversed([*_copies(grad_output, pads, mode)]):
+    for lines, target, source in _copies(grad_output, pads, mode):
         lines[source] += lines[target]
     return np.ascontiguousarray(grad_output[_inside(grad_output, pads)])
 

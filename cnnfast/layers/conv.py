@@ -35,8 +35,7 @@ class _ConvBase(WeightedLayer):
         name, rank = type(self).__name__, self._rank
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
-                f"{name}: {groups} groups do not divide "
-                f"{in_channels} input and {out_channels} output channels"
+                f"{name}: {groups} groups do not divide {in_channels} input and {out_channels} output channels"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = ints(name, "kernel_size", kernel_size, rank, 1)
@@ -53,9 +52,7 @@ class _ConvBase(WeightedLayer):
     def _pads(self) -> list[tuple[int, int]]:
         """Return the (low, high) padding of each axis, unless it depends on the input's size."""
         name, any_size = type(self).__name__, self.kernel_size
-        low, high = paddings(
-            name, self.padding, any_size, self.kernel_size, self.stride, self.dilation
-        )
+        low, high = paddings(name, self.padding, any_size, self.kernel_size, self.stride, self.dilation)
         return list(zip(low, high, strict=True))
 
     def _gradients(self, grad_output: npt.ArrayLike, input_grad: bool) -> Any:
@@ -98,8 +95,7 @@ class _Conv(_ConvBase):
         name = type(self).__name__
         if padding_mode not in ("zeros", *MODES):
             raise ValueError(
-                f"{name}: padding_mode is {padding_mode!r} (expected 'zeros', 'reflect', "
-                "'replicate' or 'circular')"
+                f"{name}: padding_mode is {padding_mode!r} (expected 'zeros', 'reflect', 'replicate' or 'circular')"
             )
         self._configure(
             in_channels,
@@ -264,9 +260,7 @@ class _ConvTranspose(_ConvBase):
         name, rank = type(self).__name__, self._rank
         check_rank(name, "input", shape, rank)
         if len(wanted) not in (rank, len(shape)):
-            raise ValueError(
-                f"{name}: output_size is {wanted} (expected {rank} or {len(shape)} elements)"
-            )
+            raise ValueError(f"{name}: output_size is {wanted} (expected {rank} or {len(shape)} elements)")
         axes = zip(
             *(shape[-rank:], self.kernel_size, self.stride, self.dilation, self._pads()),
             strict=True,

@@ -17,7 +17,7 @@ class CrossEntropyLoss(Layer):
     Parameters
     ----------
     weight : array_like of shape (C,), optional
-        Weight of each class, also in the mean.
+        Weight of each class, also in the mean; converted to the dtype of the logits.
     ignore_index : int, optional
         A target that does not count.
     reduction : {'mean', 'sum', 'none'}, optional
@@ -62,6 +62,8 @@ class CrossEntropyLoss(Layer):
         target : array_like of int, of the shape of ``input`` without C, or class probabilities
         """
         input, keywords = np.asarray(input), self._keywords()
+        if self.weight is not None:
+            keywords["weight"] = self.weight.astype(input.dtype)
         loss = self._apply(input, target, **keywords)
         self._save(input, target, **keywords)
         return loss if self.reduction == "none" else float(loss)

@@ -61,8 +61,7 @@ class Parameter:
         grad = np.asarray(grad, self.data.dtype)
         if grad.shape != self.data.shape:
             raise ValueError(
-                f"Parameter {self.name!r}: the gradient has shape {grad.shape} "
-                f"(expected {self.data.shape})"
+                f"Parameter {self.name!r}: the gradient has shape {grad.shape} (expected {self.data.shape})"
             )
         self.grad = grad if self.grad is None else self.grad + grad
 
@@ -159,8 +158,7 @@ class Module:
         for kind in (Parameter, Module):
             if isinstance(held, kind) and not (value is None or isinstance(value, kind)):
                 raise TypeError(
-                    f"{type(self).__name__}.{name} is {type(value).__name__} "
-                    f"(expected {kind.__name__} or None)"
+                    f"{type(self).__name__}.{name} is {type(value).__name__} (expected {kind.__name__} or None)"
                 )
         if isinstance(value, Parameter):
             value.name = name
@@ -244,9 +242,7 @@ class Module:
         """Return copies of all parameters and buffers, by torch's names and in torch's order."""
         return {name: array.copy() for name, array in self._state().items()}
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, npt.ArrayLike], strict: bool = True
-    ) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, npt.ArrayLike], strict: bool = True) -> IncompatibleKeys:
         """Copy arrays into the parameters and buffers; all of them, or after an error none.
 
         Parameters
@@ -298,10 +294,7 @@ class Module:
 
     def __repr__(self) -> str:
         own = [self.extra_repr()] if self.extra_repr() else []
-        children = [
-            f"({name}): {child!r}".replace("\n", "\n  ")
-            for name, child in self._members(Module).items()
-        ]
+        children = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._members(Module).items()]
         inside = "\n  ".join(["", *own, *children]) + "\n" if children else "".join(own)
         return f"{type(self).__name__}({inside})"
 

@@ -51,9 +51,7 @@ class _BatchNorm(WeightedLayer):
         input = np.asarray(input)
         if input.ndim not in self._ranks:
             ranks = " or ".join(map(str, self._ranks))
-            raise ValueError(
-                f"{type(self).__name__}: input has {input.ndim} dimensions (expected {ranks})"
-            )
+            raise ValueError(f"{type(self).__name__}: input has {input.ndim} dimensions (expected {ranks})")
         count = self.num_batches_tracked if self.training else None
         momentum = self.momentum
         if momentum is None:

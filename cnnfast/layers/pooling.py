@@ -150,9 +150,9 @@ class AvgPool1d(_AvgPool):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        window = ints("AvgPool1d", "kernel_size", kernel_size, 1)
-        step = window if stride is None else ints("AvgPool1d", "stride", stride, 1)
-        border = ints("AvgPool1d", "padding", padding, 1)
+        window = ints("AvgPool1d", "kernel_size", kernel_size, 1, 1)
+        step = window if stride in (None, ()) else ints("AvgPool1d", "stride", stride, 1, 1)
+        border = ints("AvgPool1d", "padding", padding, 1, 0)
         super().__init__(window, step, border, ceil_mode, count_include_pad)
 
 
@@ -300,13 +300,11 @@ class _MaxUnpool(Layer):
     _rank: ClassVar[int]
     _arguments = _shown = ("kernel_size", "stride", "padding")
 
-    def __init__(
-        self, kernel_size: IntOrTuple, stride: IntOrTuple | None = None, padding: IntOrTuple = 0
-    ) -> None:
+    def __init__(self, kernel_size: IntOrTuple, stride: IntOrTuple | None = None, padding: IntOrTuple = 0) -> None:
         name, rank = type(self).__name__, self._rank
-        self.kernel_size = ints(name, "kernel_size", kernel_size, rank)
-        self.stride = self.kernel_size if stride is None else ints(name, "stride", stride, rank)
-        self.padding = ints(name, "padding", padding, rank)
+        self.kernel_size = ints(name, "kernel_size", kernel_size, rank, 1)
+        self.stride = self.kernel_size if stride is None else ints(name, "stride", stride, rank, 1)
+        self.padding = ints(name, "padding", padding, rank, 0)
 
     def forward(  # type: ignore[override]
         self,

@@ -1,4 +1,4 @@
-"""The picture of a training: learning curve, confusion matrix, first filters, and the mistakes."""
+"""The picture of a training: learning curve, confusion matrix, first filters and hardest digits."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ STYLE = {
 }
 
 ROWS, COLUMNS = 3, 8
-"""Mistakes that the picture has room for."""
+"""Digits that the picture has room for."""
 
 
 def check_format(path: Path) -> None:
@@ -88,7 +88,7 @@ def draw(net: Sequential, data: Data, history: Sequence[Epoch]) -> Figure:
     _draw_curves(figure, upper[0], history)
     _draw_confusion(figure.add_subplot(upper[1]), answers.argmax(axis=1), data.test.labels)
     _draw_filters(figure, lower[0], net.state_dict()["0.weight"][:, 0])
-    _draw_mistakes(figure, lower[1], data, answers)
+    _draw_hardest(figure, lower[1], data, answers)
     return figure
 
 
@@ -154,22 +154,25 @@ def _draw_filters(figure: Figure, place: SubplotSpec, filters: Array) -> None:
     axes.set_anchor("NW")
 
 
-def _draw_mistakes(figure: Figure, place: SubplotSpec, data: Data, answers: Array) -> None:
-    """Draw the digits that were misread, the surest mistakes first."""
+def _draw_hardest(figure: Figure, place: SubplotSpec, data: Data, answers: Array) -> None:
+    """Draw the digits that were misread, then those read right that were least sure."""
     said, truth = answers.argmax(axis=1), data.test.labels
-    wrong = np.flatnonzero(said != truth)
-    wrong = wrong[np.argsort(-answers[wrong].max(axis=1), kind="stable")]
-    shown = wrong[: ROWS * COLUMNS]
-    remark = "what it was → what the net said"
-    if len(shown) < len(wrong):
-        remark += f", the {len(shown)} that it was surest of"
-    _place_under_heading(figure, place, f"Mistakes: {len(wrong)} of {len(truth):,}", remark)
+    right, sure = said == truth, answers[np.arange(len(truth)), truth]
+    _place_under_heading(
+        figure,
+        place,
+        f"Hardest digits: {len(truth) - right.sum()} of {len(truth):,} misread",
+        "red: what it was → what the net said; grey: read right, but with least confidence",
+    )
     grid = place.subgridspec(ROWS, COLUMNS, wspace=0.1, hspace=0.5)
-    for index, cell in zip(shown, grid, strict=False):
+    for index, cell in zip(np.lexsort((sure, right)), grid, strict=False):
         axes = figure.add_subplot(cell)
         axes.axis("off")
         axes.imshow(data.test.images[index, 0, 4:-4, 4:-4], cmap="gray_r", vmin=0, vmax=1)
-        axes.set_title(f"{truth[index]} → {said[index]}", loc="center", pad=3, size=10, weight=400)
+        text, color = f"{truth[index]} → {said[index]}", RED
+        if right[index]:
+            text, color = f"{truth[index]}", FAINT
+        axes.set_title(text, loc="center", pad=3, size=10, weight="normal", color=color)
 
 
 def _place_under_heading(figure: Figure, place: SubplotSpec, title: str, remark: str) -> Axes:

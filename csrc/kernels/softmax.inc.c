@@ -7,7 +7,7 @@ CF_INLINE real line_max(int64_t n, int64_t stride, const real *x, double *sum)
     real most = x[0];
     *sum = 0;
     for (int64_t c = 1; c < n; c++) most = x[c * stride] > most || x[c * stride] != x[c * stride] ? x[c * stride] : most;
-    for (int64_t c = 0; c < n; c++) *sum += (double)CF_MATH(exp)(x[c * stride] - most);
+    for (int64_t c = 0; c < n; c++) *sum += (double)exponential(x[c * stride] - most);
     return most;
 }
 
@@ -19,7 +19,7 @@ static void CF_NAME(softmax)(int64_t n, int64_t stride, int logarithm, const voi
     const real most = line_max(n, stride, x, &sum), log_sum = (real)log(sum), inverse = (real)(1 / sum);
     for (int64_t c = 0; c < n; c++) {
         real v = x[c * stride] - most;
-        y[c * stride] = logarithm ? v - log_sum : CF_MATH(exp)(v) * inverse;
+        y[c * stride] = logarithm ? v - log_sum : exponential(v) * inverse;
     }
 }
 
@@ -31,7 +31,7 @@ static void CF_NAME(softmax_backward)(int64_t n, int64_t stride, int logarithm, 
     for (int64_t c = 0; c < n; c++) dot += (double)dy[c * stride] * (logarithm ? 1 : (double)y[c * stride]);
     for (int64_t c = 0; c < n; c++) {
         real v = y[c * stride], g = dy[c * stride];
-        dx[c * stride] = logarithm ? g - CF_MATH(exp)(v) * (real)dot : v * (g - (real)dot);
+        dx[c * stride] = logarithm ? g - exponential(v) * (real)dot : v * (g - (real)dot);
     }
 }
 
@@ -67,6 +67,6 @@ static void CF_NAME(cross_entropy_backward)(int64_t n, int64_t stride, const voi
     for (int64_t c = 0; c < n; c++) all += target_weight(n, stride, c, target, probabilities, weight, smoothing);
     for (int64_t c = 0; c < n; c++) {
         double q = target_weight(n, stride, c, target, probabilities, weight, smoothing);
-        dx[c * stride] = (real)(grad * ((double)CF_MATH(exp)(x[c * stride] - most) / sum * all - q));
+        dx[c * stride] = (real)(grad * ((double)exponential(x[c * stride] - most) / sum * all - q));
     }
 }

@@ -3,6 +3,8 @@
 #include "vec.h"
 #include "../core/kernels.h"
 
+#include "math.inc.c"
+
 #include "activation.inc.c"
 #include "dropout.inc.c"
 #include "norm.inc.c"

@@ -91,9 +91,7 @@ def test_state_goes_both_ways() -> None:
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("shape", [(4, 3), (2, 3, 4, 5), (3,)])
-def test_cross_entropy_loss(
-    shape: tuple[int, ...], reduction: str, rng: np.random.Generator
-) -> None:
+def test_cross_entropy_loss(shape: tuple[int, ...], reduction: str, rng: np.random.Generator) -> None:
     options = {"ignore_index": 2, "reduction": reduction, "label_smoothing": 0.1}
     weight, logits = rng.random(3), rng.standard_normal(shape)
     target = rng.integers(0, 2, shape[:1] + shape[2:] if len(shape) > 1 else ())
@@ -120,9 +118,7 @@ def test_cross_entropy_loss(
     ],
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
-def test_optimizer(
-    name: str, options: dict[str, Any], dtype: type[Any], rng: np.random.Generator
-) -> None:
+def test_optimizer(name: str, options: dict[str, Any], dtype: type[Any], rng: np.random.Generator) -> None:
     start = rng.standard_normal((3, 4)).astype(dtype)
     ours, theirs = L.Parameter(start.copy()), torch.nn.Parameter(torch.tensor(start))
     optimizer = getattr(optim, name)([ours], **options)
@@ -134,6 +130,4 @@ def test_optimizer(
         optimizer.step()
         peer.step()
         tolerance = 20 * np.finfo(dtype).eps
-        np.testing.assert_allclose(
-            ours.data, theirs.detach(), rtol=tolerance, atol=tolerance, err_msg=f"step {step}"
-        )
+        np.testing.assert_allclose(ours.data, theirs.detach(), rtol=tolerance, atol=tolerance, err_msg=f"step {step}")

@@ -1,0 +1,83 @@
+"""ONNX Runtime as a contender: the forward pass of one node, with inputs and output bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from cnnfast.bench.tasks import Call, Task
+
+_NODES = {
+    "conv": "Conv",
+    "conv_transpose": "ConvTranspose",
+    "linear": "Gemm",
+    "max_pool": "MaxPool",
+    "avg_pool": "AveragePool",
+    "relu": "Relu",
+}
+
+
+class OnnxRuntime:
+    """The CPU provider in float32, weights known when the session is made, as in inference."""
+
+    name = "onnxruntime"
+
+    def __init__(self, threads: int) -> None:
+        self.options = onnxruntime.SessionOptions()
+        self.options.intra_op_num_threads = threads
+        self.options.log_severity_level = 3
+
+    def describe(self) -> str:
+        return f"onnxruntime {onnxruntime.__version__}"
+
+    def prepare(self, task: Task) -> Call | None:
+        if not task.forward or task.x.dtype != np.float32:
+            return None
+        session = onnxruntime.InferenceSession(
+            _model(task).SerializeToString(), self.options, providers=["CPUExecutionProvider"]
+        )
+        binding = session.io_binding()
+        result = np.empty_like(task.dy)
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in (task.x, result)]
+        binding.bind_ortvalue_input("x", values[0])
+        binding.bind_ortvalue_output("y", values[1])
+
+        def call() -> Any:
+            session.run_with_iobinding(binding)
+            return values[1]
+
+        return call
+
+
+def _model(task: Task) -> Any:
+    weights = [] if task.w is None else [numpy_helper.from_array(task.w, "w")]
+    inputs = ["x", "w"] if weights else ["x"]
+    node = helper.make_node(_NODES[task.op], inputs, ["y"], **_attributes(task))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, task.x.shape)
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, task.dy.shape)
+    graph = helper.make_graph([node], "task", [x], [y], weights)
+    # Opset 17 with IR version 8 is read by every ONNX Runtime since 1.12.
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _attributes(task: Task) -> dict[str, Any]:
+    problem = task.problem
+    if not problem.kernel:
+        return {"transB": 1} if problem.outputs else {}
+    attributes: dict[str, Any] = {
+        "kernel_shape": problem.kernel,
+        "strides": problem.stride,
+        "pads": problem.padding * 2,
+    }
+    if task.op == "avg_pool":
+        return {**attributes, "count_include_pad": 1}
+    attributes["dilations"] = problem.dilation
+    if problem.outputs:
+        attributes["group"] = problem.groups
+    if problem.transposed:
+        attributes["output_padding"] = problem.output_padding
+    return attributes

@@ -1,0 +1,143 @@
+"""What is timed: one pass of one op on given operands, and how cnnfast runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnnfast import functional as F
+from cnnfast.bench.shapes import Entry
+from cnnfast.testing import Array, Problem
+
+Call = Callable[[], Any]
+
+# A fully connected layer has one function for all its gradients.
+PASSES = {
+    "conv": ("forward", "backward_data", "backward_weights"),
+    "conv_transpose": ("forward", "backward_data", "backward_weights"),
+    "linear": ("forward", "backward"),
+    "max_pool": ("forward", "backward_data"),
+    "avg_pool": ("forward", "backward_data"),
+    "relu": ("forward", "backward_data"),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One pass of one op.  Convolutions and fully connected layers have no bias."""
+
+    op: str
+    problem: Problem
+    which: str
+    x: Array
+    w: Any
+    dy: Array
+
+    @property
+    def forward(self) -> bool:
+        return self.which == "forward"
+
+    @property
+    def flops(self) -> int:
+        """Nominal operations; two products where one call gives both gradients."""
+        return self.problem.flops * (2 if self.which == "backward" else 1)
+
+    @property
+    def bytes(self) -> int:
+        """What must be moved at least, each array once, with what the gradient needs beside it."""
+        moved = self.problem.elements * self.x.itemsize
+        if self.which == "backward":
+            return moved + self.x.nbytes + self.w.nbytes
+        if self.which == "backward_data" and self.op == "max_pool":
+            return moved + self.dy.size * np.dtype(np.int64).itemsize
+        return moved + (self.x.nbytes if (self.op, self.which) == ("relu", "backward_data") else 0)
+
+    @property
+    def name(self) -> str:
+        """The function of `cnnfast.functional`, without `_backward`."""
+        return f"{self.op}{self.problem.rank}d" if self.problem.kernel else self.op
+
+
+def tasks(
+    entry: Entry, passes: Sequence[str], dtype: DTypeLike, rng: np.random.Generator
+) -> Iterator[Task]:
+    """Yield the passes of an entry among those asked for; ``backward`` stands for all gradients."""
+    chosen = [p for p in PASSES[entry.op] if any(p in q or q in p for q in passes)]
+    if chosen:
+        operands = entry.problem.arrays(rng, dtype)
+        for which in chosen:
+            yield Task(entry.op, entry.problem, which, *operands)
+
+
+class Contender(Protocol):
+    """A library that is timed.  For each op that it has, it has a method of that name."""
+
+    name: str
+
+    def describe(self) -> str:
+        """Return name and version."""
+
+    def prepare(self, task: Task) -> Call | None:
+        """Return a call that computes the task, with all else done; None for what it lacks."""
+
+
+class Cnnfast:
+    """The ops of this package, into warm outputs where the function takes `out`."""
+
+    name = "cnnfast"
+
+    def describe(self) -> str:
+        from cnnfast import __version__
+
+        return f"cnnfast {__version__}"
+
+    def prepare(self, task: Task) -> Call:
+        call: Call = getattr(self, task.op)(task, getattr(F, task.name))
+        return call
+
+    def conv(self, task: Task, function: Callable[..., Any]) -> Call:
+        arguments = task.problem.arguments
+        if task.forward:
+            return partial(function, task.x, task.w, **arguments, out=np.empty_like(task.dy))
+        index = ("backward_data", "backward_weights").index(task.which)
+        backward = partial(
+            getattr(F, f"{task.name}_backward"),
+            task.dy,
+            task.x,
+            task.w,
+            **arguments,
+            output_mask=(index == 0, index == 1, False),
+        )
+        return lambda: backward()[index]
+
+    conv_transpose = conv
+
+    def linear(self, task: Task, function: Callable[..., Any]) -> Call:
+        if task.forward:
+            return partial(function, task.x, task.w, out=np.empty_like(task.dy))
+        return partial(F.linear_backward, task.dy, task.x, task.w)
+
+    def max_pool(self, task: Task, function: Callable[..., Any]) -> Call:
+        kernel, arguments = task.problem.kernel, task.problem.arguments
+        if task.forward:
+            return partial(function, task.x, kernel, **arguments, out=np.empty_like(task.dy))
+        _, indices = function(task.x, kernel, **arguments, return_indices=True)
+        backward = getattr(F, f"{task.name}_backward")
+        return partial(backward, task.dy, indices, task.x.shape, kernel, **arguments)
+
+    def avg_pool(self, task: Task, function: Callable[..., Any]) -> Call:
+        kernel, stride, padding = task.problem.kernel, task.problem.stride, task.problem.padding
+        if task.forward:
+            return partial(function, task.x, kernel, stride, padding, out=np.empty_like(task.dy))
+        backward = getattr(F, f"{task.name}_backward")
+        return partial(backward, task.dy, task.x.shape, kernel, stride, padding)
+
+    def relu(self, task: Task, function: Callable[..., Any]) -> Call:
+        if task.forward:
+            return partial(function, task.x, out=np.empty_like(task.dy))
+        return partial(F.relu_backward, task.dy, task.x)
