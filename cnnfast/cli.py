@@ -41,11 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 2 after bad input, 130 after Ctrl-C, 141 when nobody reads the output.
+        The exit code: 0, 1 after a benchmark with a wrong result, 2 after bad input, 130 after
+        Ctrl-C, 141 when nobody reads the output.
     """
     try:
         args = parser().parse_args(argv)
-        args.run(args)
+        code: int | None = args.run(args)
     except UserError as error:
         print(f"cnnfast: {error}", file=sys.stderr)
         return 2
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What is left in the buffer must go somewhere when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    return 0
+    return code or 0
 
 
 def parser() -> Parser:

@@ -90,7 +90,7 @@ class Problem:
         if any(self.output_padding) and not self.transposed:
             raise ValueError("output padding belongs to transposed convolution")
         for name, value in {"kernel": (), **usual}.items() if self.kernel else ():
-            axes = ints("problem", name, getattr(self, name) or value, self.rank)
+            axes = ints("problem", name, getattr(self, name) or value, self.rank, 0)
             object.__setattr__(self, name, axes)
         if self.kernel:
             _ = self.conv
@@ -145,9 +145,7 @@ class Problem:
         return text + (f"g{self.groups}" if self.groups > 1 else "")
 
     @classmethod
-    def random(
-        cls, rng: np.random.Generator, rank: int | None = None, *, transposed: bool = False
-    ) -> Problem:
+    def random(cls, rng: np.random.Generator, rank: int | None = None, *, transposed: bool = False) -> Problem:
         """Return a convolution with any arguments, small enough to check in milliseconds."""
 
         def draw(*values: int) -> int:
@@ -195,9 +193,7 @@ class Problem:
         windows, groups = (self.stride, self.padding), self._groups
         if not self.transposed:
             return geometry.conv(*shapes, *windows, self.dilation, groups)
-        return geometry.conv_transpose(
-            *shapes, *windows, self.output_padding, groups, self.dilation
-        )
+        return geometry.conv_transpose(*shapes, *windows, self.output_padding, groups, self.dilation)
 
     @property
     def _groups(self) -> int:
@@ -250,9 +246,7 @@ class Problem:
     def _shapes(self) -> tuple[Ints, Ints | None, Ints]:
         return self.input_shape, self.weight_shape, self.output_shape
 
-    def arrays(
-        self, rng: np.random.Generator, dtype: DTypeLike = np.float32, *, exact: bool = True
-    ) -> Arrays:
+    def arrays(self, rng: np.random.Generator, dtype: DTypeLike = np.float32, *, exact: bool = True) -> Arrays:
         """Return operands on which all passes are exact in any order, or normal random floats.
 
         Exact ones are whole numbers. Products and sums of them stay below 2**24, which float32
@@ -270,8 +264,6 @@ class Problem:
         return Arrays(*fills)  # type: ignore[arg-type]
 
 
-def integers(
-    rng: np.random.Generator, shape: Ints, dtype: DTypeLike = np.float32, largest: int = 8
-) -> Array:
+def integers(rng: np.random.Generator, shape: Ints, dtype: DTypeLike = np.float32, largest: int = 8) -> Array:
     """Return whole numbers from -largest to largest."""
     return rng.integers(-largest, largest + 1, shape).astype(dtype)

@@ -33,7 +33,9 @@ def unfolding(op: str, x: Ints, kernel_size: Any, dilation: Any, padding: Any, s
     return windows(op, x if len(x) == 4 else (1, *x), kernel_size, stride, padding, dilation)
 
 
-def folding(op: str, columns: Ints, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Conv:
+def folding(
+    op: str, columns: Ints, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
+) -> Conv:
     """The windows of `fold`, from columns of shape (N, C * points of the kernel, L) or without N."""
     if len(columns) not in (2, 3) or 0 in columns[-2:]:
         raise ValueError(f"{op}: input has shape {columns} (expected (N, C * kernel, L) or (C * kernel, L))")
@@ -54,5 +56,5 @@ def order_axes(op: str, order: str) -> tuple[Ints, Ints]:
     """'N CK O' as (the axes of (N, C, K, O) in that order, how many of them each word joins)."""
     letters = order.replace(" ", "") if isinstance(order, str) else ""
     if sorted(letters) != sorted(AXES):
-        raise ValueError(f"{op}: order is {order!r} (expected the letters N, C, K, O once each, in words such as 'N CK O')")
+        raise ValueError(f"{op}: order is {order!r} (expected N, C, K, O once each, in words such as 'N CK O')")
     return tuple(AXES.index(letter) for letter in letters), tuple(len(word) for word in order.split())

@@ -75,13 +75,11 @@ def _pairs(op: str, padding: Any, rank: int) -> tuple[Ints, Ints] | None:
     return ints(op, "padding", low, rank, 0), ints(op, "padding", high, rank, 0)
 
 
-def paddings(
-    op: str, padding: Any, extent: Ints, kernel: Ints, stride: Ints, dilation: Ints
-) -> tuple[Ints, Ints]:
+def paddings(op: str, padding: Any, extent: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> tuple[Ints, Ints]:
     """(low, high) padding of each axis.
 
-    'same' gives ceil(extent / stride) outputs, and where the padding is odd the high side gets one more: PyTorch's rule for
-    stride 1, TensorFlow's for others.
+    'same' gives ceil(extent / stride) outputs, and where the padding is odd the high side gets one more: PyTorch's rule
+    for stride 1, TensorFlow's for others.
     """
     rank = len(extent)
     if padding == "valid":
@@ -108,13 +106,11 @@ def _check_bias(op: str, bias: Ints | None, channels: int) -> None:
 
 def _check_weight(op: str, weight: Ints, rank: int, groups: int) -> None:
     if len(weight) != rank + 2:
-        raise ValueError(
-            f"{op}: weight has {len(weight)} dimensions, shape {weight} (expected {rank + 2})"
-        )
+        raise ValueError(f"{op}: weight has {len(weight)} dimensions, shape {weight} (expected {rank + 2})")
     if 0 in weight:
         raise ValueError(f"{op}: weight has shape {weight} (expected no empty axis)")
     if weight[0] % groups:
-        raise ValueError(f"{op}: weight has shape {weight} (expected weight.shape[0] to be a multiple of {groups} groups)")
+        raise ValueError(f"{op}: weight has shape {weight} (expected weight.shape[0] a multiple of {groups} groups)")
 
 
 @cached
@@ -185,11 +181,11 @@ def conv_transpose(
     for e, k, s, d, lo, hi, a in zip(extent, kernel, stride, dilation, low, high, extra, strict=True):
         if a >= max(s, d):
             raise ValueError(
-                f"{op}: output_padding is {extra} (expected less than stride {stride} or dilation {dilation} on each axis)"
+                f"{op}: output_padding is {extra} (expected less than stride {stride} or dilation {dilation} an axis)"
             )
         result.append((e - 1) * s - lo - hi + d * (k - 1) + a + 1)
     if min(result) < 1:
-        raise ValueError(f"{op}: padding is {padding!r}, the output would have size {tuple(result)} (expected at least 1)")
+        raise ValueError(f"{op}: padding is {padding!r}, the output would have size {tuple(result)} (expected above 0)")
     n = x[0] if len(x) == rank + 2 else 1
     problem = Conv(n, groups, weight[1] * groups, channels, tuple(result), kernel, stride, dilation, low, high, extent)
     check_size(op, problem.input_shape)

@@ -19,7 +19,7 @@ from cnnfast._geometry.tuples import (
 
 
 class Pool(NamedTuple):
-    """Windows over the planes of an array; the tuples have one entry a spatial axis.  An adaptive pool has no kernel."""
+    """Windows over the planes of an array; tuples have one entry a spatial axis.  An adaptive pool has no kernel."""
 
     planes: int
     lead: Ints

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
          "backward_weights; backward is all gradients (forward,backward)"),
         ("--threads", _threads, "N", None, "for cnnfast and all peers (all CPUs)"),
         ("--isa", str, "NAME", None, "kernels of another instruction set (the best there is)"),
-        ("--seconds", float, "S", 0.5, "for each pass and contender (%(default)s)"),
+        ("--seconds", _seconds, "S", 0.5, "for each pass and contender (%(default)s)"),
         ("--filter", str, "TEXT", "", "only what has this in its suite, problem or layer"),
         ("--json", Path, "FILE", None, "write all numbers"),
         ("--plot", Path, "FILE", None, "draw them into this .png, .svg or .pdf file"),
     ):  # fmt: skip
         parser.add_argument(name, type=kind, metavar=metavar, default=default, help=does)
-    parser.add_argument(
-        "--dtype", choices=("float32", "float64"), default="float32", help="(%(default)s)"
-    )
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(%(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,9 +82,7 @@ def run(args: argparse.Namespace) -> int:
 class Session:
     """One run: contenders, limits, and what has been measured so far."""
 
-    def __init__(
-        self, args: argparse.Namespace, rivals: list[Contender], entries: list[Entry]
-    ) -> None:
+    def __init__(self, args: argparse.Namespace, rivals: list[Contender], entries: list[Entry]) -> None:
         self.args = args
         self.contenders = [Cnnfast(), *rivals]
         self.limits = machine.Limits(args.dtype)
@@ -105,8 +102,10 @@ class Session:
         for entry in entries:
             for task in tasks(entry, self.args.passes, self.args.dtype, rng):
                 self._time(entry, task)
+        for row in self.rows:
+            row.limit, row.memory_bound = self.limits.bound(row.flops, row.bytes)
         print("\n".join(self.table.means(self.rows)) + "\n" if self.rows else "")
-        print(f"peak {self.limits.flops * 1e-9:.1f} GFLOP/s, the most measured in this run")
+        print(f"peak {self.limits.flops * 1e-9:.1f} GFLOP/s at the end, which the means go by")
 
     def _time(self, entry: Entry, task: Task) -> None:
         try:
@@ -116,9 +115,10 @@ class Session:
             print(f"{entry} {task.which}: {error}", file=sys.stderr, flush=True)
             return
         seconds = in_turns(calls, self.args.seconds)
-        limit, memory = self.limits.seconds(task.flops, task.bytes)
+        self.limits.measure(task.bytes)
+        limit = self.limits.bound(task.flops, task.bytes)
         names = entry.suite, str(entry), entry.layer, task.which
-        self.rows.append(Row(*names, task.flops, task.bytes, limit, memory, seconds))
+        self.rows.append(Row(*names, task.flops, task.bytes, *limit, seconds))
         print(self.table.row(self.rows[-1]), flush=True)
 
 
@@ -147,9 +147,8 @@ def describe(dtype: str, contenders: list[Contender]) -> dict[str, Any]:
         "blas": machine.blas(),
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),
     }
-    facts["line"] = (
-        "{cpu}, {threads} threads on {cpus} CPUs, {isa}, {dtype}, {compiler}, ".format(**facts)
-        + ", ".join([*facts["software"], facts["blas"]])
+    facts["line"] = "{cpu}, {threads} threads on {cpus} CPUs, {isa}, {dtype}, {compiler}, ".format(**facts) + ", ".join(
+        [*facts["software"], facts["blas"]]
     )
     return facts
 
@@ -199,10 +198,18 @@ def _words(text: str) -> list[str]:
 def _passes(text: str) -> list[str]:
     known = {p for passes in PASSES.values() for p in passes}
     if unknown := {*_words(text)} - known:
-        raise argparse.ArgumentTypeError(
-            f"{', '.join(unknown)!r} (expected some of {', '.join(sorted(known))})"
-        )
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)!r} (expected some of {', '.join(sorted(known))})")
     return _words(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < inf:
+        raise argparse.ArgumentTypeError(f"{text!r} (expected a number of at least 0)")
+    return seconds
 
 
 def _threads(text: str) -> int:

@@ -25,16 +25,16 @@ class Windows:
         margins = (*zip(conv.pad_lo, conv.pad_hi, strict=True),)
         self.source = source
         self.padded = np.pad(source, ((0, 0), (0, 0), *margins), constant_values=fill)
-        inside = (slice(lo, lo + e) for lo, e in zip(conv.pad_lo, conv.input, strict=True))
-        self.interior = self.padded[(..., *inside)]
+        inside = [slice(lo, lo + e) for lo, e in zip(conv.pad_lo, conv.input, strict=True)]
+        self.interior: Array = self.padded[(slice(None), slice(None), *inside)]
         if not np.any(margins):
             self.padded = self.interior = source
         self.taps = [self._tap(conv, index) for index in np.ndindex(conv.kernel)]
 
     def _tap(self, conv: Conv, index: tuple[int, ...]) -> Array:
         axes = zip(index, conv.dilation, conv.stride, conv.output, strict=True)
-        spans = (slice(i * d, i * d + (o - 1) * s + 1, s) for i, d, s, o in axes)
-        return self.padded[(..., *spans)]
+        spans = [slice(i * d, i * d + (o - 1) * s + 1, s) for i, d, s, o in axes]
+        return self.padded[(slice(None), slice(None), *spans)]
 
     def load(self) -> list[Array]:
         """Copy the source to the middle, if there is padding, and return the views."""

@@ -13,57 +13,62 @@ import numpy as np
 
 from cnnfast import _config, _core
 
-# Bursts short enough to fit between two interruptions; the fastest of them counts.
+# Bursts are short enough to fit between two interruptions; the fastest of them counts.
 BURST_SECONDS = 0.5e-3
-BURSTS = 20
+START_SECONDS, USE_SECONDS = 0.3, 0.01
 # A copy of less is as much fork and join as copy; one of more is in memory on any machine.
 LEAST_BYTES, MOST_BYTES = 2**19, 2**28
 
 
 class Limits:
-    """Peak rates under the current settings.  Each use measures again, and the most ever counts."""
+    """Peak rates under the current settings.  Each measurement may raise them."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
         self.flops = 0.0
         self.bandwidths: dict[int, float] = {}
-        self._rounds = 1000
-        self.measure_flops()
+        self._measure_flops(START_SECONDS)
 
-    def measure_flops(self) -> float:
-        """Return the operations a second of all threads, a multiply-add being two."""
-        how, double = _config.how(), self.dtype == np.float64
-        for _ in range(BURSTS):
-            start = perf_counter()
-            done = _core.peak_fma(how, double, self._rounds)
-            spent = perf_counter() - start
-            self.flops = max(self.flops, done / spent)
-            self._rounds = max(1000, int(self._rounds * BURST_SECONDS / spent))
-        return self.flops
+    def measure(self, moved: int) -> None:
+        """Measure arithmetic, and a copy that reads and writes that many bytes."""
+        self._measure_flops(USE_SECONDS)
+        self._measure_bandwidth(_size(moved))
 
-    def measure_bandwidth(self, moved: int) -> float:
-        """Return the bytes a second, read and written, of a copy of about that many.
+    def bound(self, flops: int, moved: int) -> tuple[float, bool]:
+        """Return the least seconds of a task, and whether memory is what bounds it."""
+        compute, memory = flops / self.flops, moved / self.bandwidths[_size(moved)]
+        return max(compute, memory), memory > compute
 
-        It is no larger than what is asked about, so that it profits from caches at least as much.
-        """
-        size = 1 << (min(max(moved, LEAST_BYTES), MOST_BYTES).bit_length() - 1)
+    def _measure_flops(self, seconds: float) -> None:
+        isa, threads, _ = _config.how()
+        # One thread waits for nobody, so it tells how much work a burst is.
+        rounds = 1000
+        rounds = max(rounds, int(rounds * BURST_SECONDS / self._burst(isa, 1, rounds)))
+        end = perf_counter() + seconds
+        while perf_counter() < end:
+            self._burst(isa, threads, rounds)
+
+    def _burst(self, isa: int, threads: int, rounds: int) -> float:
+        start = perf_counter()
+        done = _core.peak_fma((isa, threads, False), self.dtype == np.float64, rounds)
+        spent = perf_counter() - start
+        self.flops = max(self.flops, done / spent)
+        return spent
+
+    def _measure_bandwidth(self, size: int) -> None:
         count = size // 2 // self.dtype.itemsize
         source, target = np.ones(count, self.dtype), np.ones(count, self.dtype)
-        how, end = _config.how(), perf_counter() + BURSTS * BURST_SECONDS
-        best = self.bandwidths.get(size, 0.0)
-        while True:
+        how, end, best = _config.how(), perf_counter() + USE_SECONDS, self.bandwidths.get(size, 0.0)
+        while not best or perf_counter() < end:
             start = perf_counter()
             _core.peak_stream(how, source, target)
             best = max(best, size / (perf_counter() - start))
-            if perf_counter() > end:
-                self.bandwidths[size] = best
-                return best
+        self.bandwidths[size] = best
 
-    def seconds(self, flops: int, moved: int) -> tuple[float, bool]:
-        """Return the least time of a task, and whether memory is what bounds it."""
-        compute = flops / self.measure_flops()
-        memory = moved / self.measure_bandwidth(moved)
-        return max(compute, memory), memory > compute
+
+def _size(moved: int) -> int:
+    """Round down to a power of two: a smaller copy profits from caches at least as much."""
+    return 1 << (min(max(moved, LEAST_BYTES), MOST_BYTES).bit_length() - 1)
 
 
 def cpu() -> str:

@@ -56,4 +56,5 @@ def blas_threads(threads: int) -> AbstractContextManager[object]:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(threads, user_api="blas")
+    limits: AbstractContextManager[object] = threadpool_limits(threads, user_api="blas")
+    return limits

@@ -12,9 +12,10 @@ from cnnfast.lenet.errors import needs
 from cnnfast.lenet.files import replacing
 from cnnfast.lenet.plot import BLUE, INK, LINE, STYLE
 
-with needs("matplotlib"):
-    from matplotlib import colormaps, rc_context
+with needs("matplotlib", "bench"):
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
+    from matplotlib.style import context
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
 ROW_INCHES, MARGIN_INCHES = 0.24, 1.9
@@ -28,7 +29,7 @@ def save(path: Path, document: dict[str, Any]) -> None:
     UserError
         If the file cannot be written.
     """
-    with rc_context(STYLE), replacing(path) as file:
+    with context(STYLE), replacing(path) as file:
         draw(document).savefig(file, format=path.suffix[1:].lower())
 
 
@@ -38,9 +39,7 @@ def draw(document: dict[str, Any]) -> Figure:
     height = MARGIN_INCHES + ROW_INCHES * len(rows)
     figure = Figure(figsize=(13, height))
     left, right = figure.subplots(1, 2, sharey=True)
-    figure.subplots_adjust(
-        left=0.32, right=0.97, wspace=0.06, top=1 - 1.3 / height, bottom=0.6 / height
-    )
+    figure.subplots_adjust(left=0.32, right=0.97, wspace=0.06, top=1 - 1.3 / height, bottom=0.6 / height)
     _draw_shares(left, rows)
     _draw_ratios(right, rows)
     figure.text(0.02, 1 - 0.45 / height, "cnnfast", fontsize=15, weight="bold")

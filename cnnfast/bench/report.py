@@ -54,15 +54,11 @@ class Table:
         bound = "memory" if row.memory_bound else "FMA"
         return (
             f"{row.name:{self.width}}  {row.which:16}{row.ours * 1e3:10.4g}"
-            f"{row.flops / row.ours * 1e-9:10.4g}{100 * row.share:8.1f} {bound:6}"
-            + self._ratios(row.ratios())
+            f"{row.flops / row.ours * 1e-9:10.4g}{100 * row.share:8.1f} {bound:6}" + self._ratios(row.ratios())
         )
 
     def _ratios(self, ratios: dict[str, float]) -> str:
-        return "".join(
-            f"{f'{ratios[name]:.2f}x' if name in ratios else '-':>{_width(name)}}"
-            for name in self.columns
-        )
+        return "".join(f"{f'{ratios[name]:.2f}x' if name in ratios else '-':>{_width(name)}}" for name in self.columns)
 
     def means(self, rows: Sequence[Row]) -> list[str]:
         """Lines of geometric means, one a pass and one over all."""
@@ -70,8 +66,7 @@ class Table:
         for which, means in geometric_means(rows).items():
             label = f"geometric mean of {which}"
             share = f"{100 * means.pop('share'):.1f}"
-            gap = self.width + 2 + 16 + 10 + 10 + 8
-            lines.append(f"{label:{gap - 8}}{share:>8} {'':6}" + self._ratios(means))
+            lines.append(f"{label:{self.width + 38}}{share:>8}{'':7}" + self._ratios(means))
         return lines
 
 
@@ -85,10 +80,7 @@ def geometric_means(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     for which in (*dict.fromkeys(row.which for row in rows), "all"):
         chosen = [r.ratios() | {"share": r.share} for r in rows if which in (r.which, "all")]
         names = dict.fromkeys(name for values in chosen for name in values)
-        result[which] = {
-            name: _geometric_mean([values[name] for values in chosen if name in values])
-            for name in names
-        }
+        result[which] = {name: _geometric_mean([values[name] for values in chosen if name in values]) for name in names}
     return result
 
 

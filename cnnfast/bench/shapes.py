@@ -63,4 +63,4 @@ def _entry(suite: str, line: str) -> Entry:
     if named != [problem.op] and (len(named) != bool(open_to) or not {*named} <= {*open_to}):
         expected = f"{' or '.join(open_to)} before it" if open_to else f"{problem.op} or nothing before it"
         raise ValueError(f"{text.strip()!r}: expected {expected}")
-    return Entry(suite, *(named or [problem.op]), problem, layer.strip())
+    return Entry(suite, named[0] if named else problem.op, problem, layer.strip())

@@ -52,10 +52,12 @@ class Task:
         """What must be moved at least, each array once, with what the gradient needs beside it."""
         moved = self.problem.elements * self.x.itemsize
         if self.which == "backward":
-            return moved + self.x.nbytes + self.w.nbytes
-        if self.which == "backward_data" and self.op == "max_pool":
-            return moved + self.dy.size * np.dtype(np.int64).itemsize
-        return moved + (self.x.nbytes if (self.op, self.which) == ("relu", "backward_data") else 0)
+            moved += self.x.nbytes + self.w.nbytes
+        elif self.op == "max_pool" and not self.forward:
+            moved += self.dy.size * np.dtype(np.int64).itemsize
+        elif self.op == "relu" and not self.forward:
+            moved += self.x.nbytes
+        return moved
 
     @property
     def name(self) -> str:
@@ -63,15 +65,16 @@ class Task:
         return f"{self.op}{self.problem.rank}d" if self.problem.kernel else self.op
 
 
-def tasks(
-    entry: Entry, passes: Sequence[str], dtype: DTypeLike, rng: np.random.Generator
-) -> Iterator[Task]:
-    """Yield the passes of an entry among those asked for; ``backward`` stands for all gradients."""
-    chosen = [p for p in PASSES[entry.op] if any(p in q or q in p for q in passes)]
-    if chosen:
-        operands = entry.problem.arrays(rng, dtype)
-        for which in chosen:
-            yield Task(entry.op, entry.problem, which, *operands)
+def passes_of(op: str, wanted: Sequence[str]) -> list[str]:
+    """Return the passes of an op among those wanted; ``backward`` stands for all gradients."""
+    return [p for p in PASSES[op] if any(p in w or w in p for w in wanted)]
+
+
+def tasks(entry: Entry, passes: Sequence[str], dtype: DTypeLike, rng: np.random.Generator) -> Iterator[Task]:
+    """Yield the passes of an entry on the same operands, on which all of them are exact."""
+    operands = entry.problem.arrays(rng, dtype)
+    for which in passes_of(entry.op, passes):
+        yield Task(entry.op, entry.problem, which, *operands)
 
 
 class Contender(Protocol):

@@ -11,6 +11,7 @@ from time import perf_counter
 from cnnfast.bench.tasks import Call
 
 ROUNDS = 5
+LEAST_SAMPLES = 3
 # A sample is long beside the cost of reading the clock twice, about 0.1 us.
 SAMPLE_SECONDS = 20e-6
 
@@ -40,7 +41,7 @@ def _repeats(call: Call) -> int:
 
 def _least(call: Call, repeats: int, seconds: float) -> float:
     end = perf_counter() + seconds
-    best = _sample(call, repeats)
+    best = min(_sample(call, repeats) for _ in range(LEAST_SAMPLES))
     while perf_counter() < end:
         best = min(best, _sample(call, repeats))
     return best

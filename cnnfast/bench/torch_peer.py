@@ -45,7 +45,8 @@ class Torch:
             )
         }
         call = getattr(self, task.op)(task, *operands, axes)
-        return torch.inference_mode()(call)
+        quiet: Call = torch.inference_mode()(call)
+        return quiet
 
     def _tensor(self, array: Any, lift: bool) -> Any:
         if array is None:

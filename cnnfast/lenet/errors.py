@@ -11,9 +11,9 @@ class UserError(Exception):
 
 
 @contextmanager
-def needs(package: str) -> Iterator[None]:
-    """Context manager around imports of `package`, which the extra ``cnnfast[lenet]`` brings."""
+def needs(package: str, extra: str = "lenet") -> Iterator[None]:
+    """Context manager around imports of `package`, which ``cnnfast[extra]`` brings."""
     try:
         yield
     except ModuleNotFoundError as error:
-        raise UserError(f"this needs {package}: pip install 'cnnfast[lenet]'") from error
+        raise UserError(f"this needs {package}: pip install 'cnnfast[{extra}]'") from error

@@ -49,41 +49,60 @@ def read_digit(path: Path) -> Array:
 def ink(pixels: Array) -> Array:
     """Return how much ink is on each pixel.
 
-    Ink is what differs from the paper, and the paper is the border's median colour, so that dark on
-    light, light on dark and any two colours are one case.
+    Ink is what differs from the paper, so that dark on light, light on dark and any two colours are
+    one case; the paper is what most of the border shows.
 
     Parameters
     ----------
-    pixels : ndarray of shape (H, W) or (H, W, 4)
+    pixels : ndarray of shape (H, W) or (H, W, 4), float
         Grey values of any range, or red, green, blue and opacity from 0 to 255.
 
     Returns
     -------
     ndarray of shape (H, W), float64
-        From 0, paper and its noise, to 1, full ink; all 0 where there is one even colour.
+        From 0, paper and its noise, to 1, full ink; 0 everywhere if all pixels are alike.
     """
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    else:
-        pixels = np.concatenate([pixels[..., :3] * pixels[..., 3:] / 255, pixels[..., 3:]], axis=2)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    distance = np.sqrt(np.square(pixels - np.median(border, axis=0)).sum(axis=2))
-    return _stretch(distance)
+    colors = np.atleast_3d(pixels) / 255
+    if colors.shape[2] == 4:
+        colors[..., :3] *= colors[..., 3:]
+    border = np.ones(colors.shape[:2], bool)
+    border[1:-1, 1:-1] = False
+    distance = np.linalg.norm(colors - _paper(colors, border), axis=2)
+    return _stretch(distance, 6 * np.median(distance[border]))
 
 
-def _stretch(distance: Array) -> Array:
-    """Map half of the threshold between paper and ink to 0, and the mean of the ink to 1.
+def _paper(colors: Array, border: Array) -> Array:
+    """Return the colours of the paper: a plane, since light comes from one side, by least squares.
 
-    The threshold is that of Ridler and Calvard (1978): halfway between the means of its two sides.
+    The fit starts from the median and leaves out what is far from it, such as ink on the border.
     """
-    if not distance.any():
-        return distance
+    axes = (np.linspace(-1, 1, side) for side in border.shape)
+    plane = np.stack([*np.meshgrid(*axes, indexing="ij"), np.ones(border.shape)], axis=2)
+    x, y = plane[border], colors[border]
+    fitted = np.median(y, axis=0)
+    for _ in range(5):
+        distance = np.linalg.norm(y - fitted, axis=1)
+        near = distance <= 3 * np.median(distance)
+        solution = np.linalg.lstsq(x[near], y[near], rcond=None)[0]
+        fitted = x @ solution
+    return plane @ solution
+
+
+def _stretch(distance: Array, noise: float) -> Array:
+    """Map noise to 0 and the mean of the ink to 1.
+
+    Paper and ink are told apart by the threshold of Ridler and Calvard (1978), halfway between the
+    means of its two sides.
+    """
+    if distance.max() < 1e-9:
+        return np.zeros_like(distance)
     threshold = distance.max() / 2
     for _ in range(20):
         dark = distance > threshold
         high = distance[dark].mean()
         threshold = (distance[~dark].mean() + high) / 2
-    return np.clip((distance - threshold / 2) / (high - threshold / 2), 0, 1)
+    low = np.clip(noise, threshold / 2, threshold)
+    return np.clip((distance - low) / (high - low), 0, 1)
 
 
 def mnist_form(digit: Array) -> Array:

@@ -1,0 +1,36 @@
+"""The peers of the benchmark compute what cnnfast does, so that their times can be compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnfast.bench.command import prepare
+from cnnfast.bench.peers import PEERS, contenders, installed
+from cnnfast.bench.shapes import Entry
+from cnnfast.bench.tasks import tasks
+from cnnfast.testing import Problem
+
+POOLING = ["n2c3w11_k3s2p1", "n2c3h9w8_k3x2s1x3p1", "n1c2d5h6w7_k3s2p1"]
+FIXED = [("linear", "n5c7_o3"), ("relu", "n2c3h4w5")]
+FIXED += [(op, text) for op in ("max_pool", "avg_pool") for text in POOLING]
+
+
+@pytest.mark.parametrize("name", [name for name in PEERS if name != "numpy"])
+def test_results(name: str, dtype: Any, rng: np.random.Generator) -> None:
+    if name not in installed():
+        pytest.skip(f"{name} is not installed")
+    rivals = contenders([name], 2)
+    problems = [(op, Problem.parse(text)) for op, text in FIXED]
+    for number in range(30):
+        problem = Problem.random(rng, transposed=bool(number % 2))
+        problems.append((problem.op, problem))
+    counts = dict.fromkeys((rival.name for rival in rivals), 0)
+    for op, problem in problems:
+        for task in tasks(Entry("", op, problem, ""), ["forward", "backward"], dtype, rng):
+            for prepared in prepare(task, rivals):
+                counts[prepared] += 1
+    lacks_all = name == "onnxruntime" and dtype is np.float64
+    assert lacks_all or min(counts.values()) >= 20

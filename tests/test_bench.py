@@ -1,0 +1,234 @@
+"""The benchmark: right results are required and wrong ones found, and what it reports adds up."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnfast import _config, _core, bench
+from cnnfast.bench import report, shapes, timing
+from cnnfast.bench.check import WrongResult, check
+from cnnfast.bench.command import prepare
+from cnnfast.bench.machine import Limits
+from cnnfast.bench.tasks import PASSES, Cnnfast, Contender, Task, tasks
+from cnnfast.lenet.errors import UserError
+from cnnfast.testing import Problem
+
+POOLING = ["n2c3w11_k3s2p1", "n2c3h9w8_k2", "n2c3h9w8_k3x2s1x3p1", "n1c2d5h6w7_k3s2p1"]
+
+
+def entry(op: str, problem: Problem) -> shapes.Entry:
+    return shapes.Entry("", op, problem, "")
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    bench.add_arguments(parser)
+    return bench.run(parser.parse_args(arguments))
+
+
+def check_all(row: shapes.Entry, dtype: Any, rng: np.random.Generator) -> None:
+    contenders: list[Contender] = [Cnnfast()]
+    for task in tasks(row, ["forward", "backward"], dtype, rng):
+        assert list(prepare(task, contenders)) == ["cnnfast"]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_the_baseline_agrees_on_convolutions(transposed: bool, dtype: Any, rng: np.random.Generator) -> None:
+    for _ in range(30):
+        problem = Problem.random(rng, transposed=transposed)
+        check_all(entry(problem.op, problem), dtype, rng)
+
+
+@pytest.mark.parametrize("op", ["max_pool", "avg_pool"])
+@pytest.mark.parametrize("text", POOLING)
+def test_the_baseline_agrees_on_pooling(op: str, text: str, dtype: Any, rng: np.random.Generator) -> None:
+    check_all(entry(op, Problem.parse(text)), dtype, rng)
+
+
+@pytest.mark.parametrize(("op", "text"), [("linear", "n5c7_o3"), ("relu", "n2c3h4w5")])
+def test_the_baseline_agrees_on_the_rest(op: str, text: str, dtype: Any, rng: np.random.Generator) -> None:
+    check_all(entry(op, Problem.parse(text)), dtype, rng)
+
+
+def test_a_wrong_result_is_found() -> None:
+    expected = np.arange(1000, dtype=np.float32)
+    almost = expected + np.float32(1e-3)
+    check("peer", lambda: almost, expected, exact=False)
+    for result, exact in ((almost, True), (expected + 1, False), (expected[1:], False)):
+        with pytest.raises(WrongResult, match="peer"):
+            check("peer", lambda result=result: result, expected, exact)
+    with pytest.raises(WrongResult):
+        check("peer", lambda: np.full(3, np.nan), np.zeros(3), exact=False)
+
+
+def test_every_suite_is_readable() -> None:
+    for name in shapes.suites():
+        for row in shapes.read(name):
+            assert row.op in PASSES
+            assert row.layer
+    assert {"lenet", "layers", "resnet50", "vgg16", "mobilenet_v2"} < set(shapes.suites())
+
+
+def test_a_suite_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("# a net\n\nn1c2w8_o3k3  # first\nmax_pool n1c3w6_k2\n")
+    first, second = shapes.read(str(path))
+    assert first == ("mine", "conv", Problem.parse("n1c2w8_o3k3"), "first")
+    assert str(second) == "max_pool n1c3w6_k2s2p0"
+    for line in ("n1c3w6_k2", "relu n1c3w6_k2", "conv n1c2_o3", "max_pool", "n1c2w8_o3k9"):
+        path.write_text(f"n1c2_o3\n{line}\n")
+        with pytest.raises(UserError, match="line 2"):
+            shapes.read(str(path))
+
+
+def test_passes(rng: np.random.Generator) -> None:
+    def names(op: str, text: str, *wanted: str) -> list[str]:
+        found = tasks(entry(op, Problem.parse(text)), wanted, np.float32, rng)
+        return [task.which for task in found]
+
+    assert names("conv", "n1c2w8_o3k3", "backward") == ["backward_data", "backward_weights"]
+    assert names("conv", "n1c2w8_o3k3", "forward", "backward_data") == ["forward", "backward_data"]
+    assert names("linear", "n1c2_o3", "backward_weights") == ["backward"]
+    assert names("relu", "n1c2", "backward_weights") == []
+
+
+def test_bytes_and_flops(rng: np.random.Generator) -> None:
+    def backward(op: str, text: str) -> Task:
+        return next(tasks(entry(op, Problem.parse(text)), ["backward"], np.float32, rng))
+
+    linear, pool, relu = (
+        backward("linear", "n2c3_o5"),
+        backward("max_pool", "n2c3w8_k2"),
+        backward("relu", "n2c3"),
+    )
+    assert linear.bytes == 4 * (2 * (2 * 3 + 3 * 5) + 2 * 5)
+    assert linear.flops == 2 * 2 * (2 * 3 * 5)
+    assert pool.bytes == 4 * (48 + 24) + 8 * 24
+    assert relu.bytes == 4 * 3 * 6
+
+
+def test_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls that take 3 and 5 seconds of a clock that only they move."""
+    now, order = [0.0], []
+
+    def spend(name: str, seconds: float) -> None:
+        order.append(name)
+        now[0] += seconds
+
+    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
+    calls = {"a": lambda: spend("a", 3), "b": lambda: spend("b", 5)}
+    assert timing.in_turns(calls, seconds=timing.ROUNDS * 10) == {"a": 3, "b": 5}
+    turns = "".join(order[2:])
+    assert turns == "aaaabbb" + "bbbaaaa" + "aaaabbb" + "bbbaaaa" + "aaaabbb"
+
+
+def test_short_calls_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def call() -> None:
+        now[0] += 1e-7
+
+    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(timing, "SAMPLE_SECONDS", 1e-6)
+    assert timing.in_turns({"a": call}, 1e-4)["a"] == pytest.approx(1e-7)
+
+
+def test_limits() -> None:
+    limits = Limits(np.float32)
+    limits.measure(1 << 20)
+    assert limits.flops > 0
+    limits.flops, limits.bandwidths = 100.0, {1 << 20: 10.0}
+    assert limits.bound(300, 1 << 20) == ((1 << 20) / 10, True)
+    assert limits.bound(1 << 30, (1 << 21) - 1) == ((1 << 30) / 100, False)
+
+
+def test_peak_kernels(isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    how, double = _config.how(), dtype is np.float64
+    chains = _core.peak_fma((isa, 1, False), double, 1)
+    assert _core.peak_fma(how, double, 5) == 5 * threads * chains
+    source = rng.standard_normal(1001).astype(dtype)
+    target = np.zeros_like(source)
+    _core.peak_stream(how, source, target)
+    assert np.array_equal(source, target)
+
+
+def test_every_tile(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    double = dtype is np.float64
+    assert _core.tiles(isa, double)
+    for rows, vectors in _core.tiles(isa, double):
+        lanes = vectors * _core.lanes(isa)[double]
+        a, b = (rng.integers(-8, 9, (7, n)).astype(dtype) for n in (rows, lanes))
+        y = np.zeros((rows, lanes), dtype)
+        _core.peak_tile(isa, 3, a, b, np.empty(7, np.int32), y)
+        assert np.array_equal(y, 3 * (a.T @ b))
+
+
+def row(which: str, limit: float, **seconds: float) -> report.Row:
+    return report.Row("", "n1c2_o3", "", which, 12, 34, limit, False, seconds)
+
+
+def test_means() -> None:
+    rows = [
+        row("forward", 1.0, cnnfast=2.0, numpy=8.0, torch=4.0),
+        row("backward", 1.0, cnnfast=8.0, numpy=8.0),
+    ]
+    means = report.geometric_means(rows)
+    assert means["forward"] == pytest.approx({"numpy": 4, "torch": 2, "best": 2, "share": 0.5})
+    assert means["all"] == pytest.approx({"numpy": 2, "torch": 2, "best": 2, "share": 0.25})
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "out.json"
+    options = ["--seconds", "0", "--peers", "numpy", "--threads", "2", "--isa", "scalar"]
+    assert run("n1c2h8w8_o3k3", "n3c4_o5", *options, "--json", str(path)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "2 threads" in lines[0]
+    assert "scalar" in lines[0]
+    assert sum(line.startswith("n1c2h8w8_o3k3s1p0 ") for line in lines) == 3
+    assert sum(line.startswith("n3c4_o5 ") for line in lines) == 2
+    result = json.loads(path.read_text())
+    assert [r["which"] for r in result["rows"][3:]] == ["forward", "backward"]
+    assert set(result["rows"][0]["seconds"]) == {"cnnfast", "numpy"}
+    assert result["geometric_means"]["all"]["numpy"] > 0
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_the_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from cnnfast.bench import plot
+
+    out = {kind: str(tmp_path / f"out.{kind}") for kind in ("json", "svg")}
+    files = "--json", out["json"], "--plot", out["svg"]
+    assert run("n1c2h8w8_o3k3", "--seconds", "0", "--peers", "numpy", *files) == 0
+    assert Path(out["svg"]).read_text().startswith("<?xml")
+    figure = plot.draw(json.loads(Path(out["json"]).read_text()))
+    labels = [label.get_text().split() for label in figure.axes[0].get_yticklabels()]
+    assert labels == [["n1c2h8w8_o3k3s1p0", which] for which in PASSES["conv"]]
+
+
+def test_a_wrong_op_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(Cnnfast, "relu", lambda *_: lambda: np.zeros(6, np.float32))
+    suite = Path(shapes.FOLDER / "lenet.txt")
+    assert run(str(suite), "--filter", "relu n64c120", "--peers", "", "--seconds", "0") == 1
+    assert "cnnfast gives shape (6,)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "'nonsense' is no suite"),
+        (["lenet", "--filter", "nonsense"], "no problem has 'nonsense'"),
+        (["lenet", "--peers", "nonsense"], "unknown peer 'nonsense'"),
+        (["lenet", "--isa", "nonsense"], "isa 'nonsense'"),
+        (["lenet", "--json", "/nonsense/file"], "/nonsense/file"),
+    ],
+)
+def test_bad_options(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(*arguments)
