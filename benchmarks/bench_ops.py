@@ -9,7 +9,7 @@ import pytest
 from cnnfast import _config, _core
 from cnnfast.bench.command import prepare
 from cnnfast.bench.machine import Limits
-from cnnfast.bench.shapes import Entry
+from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import Contender, Task
 
 

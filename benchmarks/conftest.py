@@ -14,7 +14,7 @@ import pytest
 from cnnfast import _config, _core
 from cnnfast.bench import command, peers
 from cnnfast.bench.machine import Limits
-from cnnfast.bench.shapes import Entry, read
+from cnnfast.bench.suites import Entry, read
 from cnnfast.bench.tasks import Cnnfast, Contender, Task, passes_of, tasks
 
 
@@ -28,16 +28,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dtype", default="float32", choices=("float32", "float64"))
 
 
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give every op a test for each problem, pass and contender; contenders share a group."""
     if "contender" not in metafunc.fixturenames:
         return
     option = metafunc.config.getoption
     entries = [entry for name in option("--suite") or ["lenet"] for entry in read(name)]
-    passes = option("--passes").split(",")
+    passes = _words(option("--passes"))
     rows = [(entry, which) for entry in entries for which in passes_of(entry.op, passes)]
     metafunc.parametrize("row", rows, ids=[f"{entry}-{which}" for entry, which in rows])
-    rivals = peers.contenders(option("--peers").split(","), option("--threads") or 1)
+    rivals = peers.contenders(_words(option("--peers")), option("--threads") or 1)
     names = ["cnnfast", *(rival.name for rival in rivals)]
     metafunc.parametrize("contender", names, indirect=True)
 
@@ -51,7 +55,7 @@ def settings(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def contenders(request: pytest.FixtureRequest, settings: None) -> dict[str, Contender]:
-    names = request.config.getoption("--peers").split(",")
+    names = _words(request.config.getoption("--peers"))
     rivals = peers.contenders(names, _config.get_num_threads())
     return {contender.name: contender for contender in [Cnnfast(), *rivals]}
 

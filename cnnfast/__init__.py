@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from cnnfast import functional, layers, optim
+from cnnfast import functional, layers, optim, reference
 from cnnfast._config import get_num_threads, set_exact, set_num_threads, show_config, threads
 from cnnfast._random import manual_seed
 
@@ -12,6 +12,7 @@ __all__ = [
     "layers",
     "manual_seed",
     "optim",
+    "reference",
     "set_exact",
     "set_num_threads",
     "show_config",

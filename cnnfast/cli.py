@@ -18,7 +18,6 @@ from cnnfast import bench
 from cnnfast.lenet.errors import UserError, needs
 from cnnfast.lenet.recipe import Recipe
 
-
 T = TypeVar("T", int, float)
 
 

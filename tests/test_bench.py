@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cnnfast import _config, _core, bench
-from cnnfast.bench import report, shapes, timing
+from cnnfast.bench import report, suites, timing
 from cnnfast.bench.check import WrongResult, check
 from cnnfast.bench.command import prepare
 from cnnfast.bench.machine import Limits
@@ -19,11 +19,13 @@ from cnnfast.bench.tasks import PASSES, Cnnfast, Contender, Task, tasks
 from cnnfast.lenet.errors import UserError
 from cnnfast.testing import Problem
 
+# Products by image without and with a copy, by batch, and a kernel of one point that is padded.
+PRODUCTS = ["n2c3h12w12_o4k1", "n2c4h12w12_o4k3p1g2", "n2c4h5w5_o4k1g2", "n2c3h11w11_o4k1s2p5"]
 POOLING = ["n2c3w11_k3s2p1", "n2c3h9w8_k2", "n2c3h9w8_k3x2s1x3p1", "n1c2d5h6w7_k3s2p1"]
 
 
-def entry(op: str, problem: Problem) -> shapes.Entry:
-    return shapes.Entry("", op, problem, "")
+def entry(op: str, problem: Problem) -> suites.Entry:
+    return suites.Entry("", op, problem, "")
 
 
 def run(*arguments: str) -> int:
@@ -32,7 +34,7 @@ def run(*arguments: str) -> int:
     return bench.run(parser.parse_args(arguments))
 
 
-def check_all(row: shapes.Entry, dtype: Any, rng: np.random.Generator) -> None:
+def check_all(row: suites.Entry, dtype: Any, rng: np.random.Generator) -> None:
     contenders: list[Contender] = [Cnnfast()]
     for task in tasks(row, ["forward", "backward"], dtype, rng):
         assert list(prepare(task, contenders)) == ["cnnfast"]
@@ -43,6 +45,11 @@ def test_the_baseline_agrees_on_convolutions(transposed: bool, dtype: Any, rng: 
     for _ in range(30):
         problem = Problem.random(rng, transposed=transposed)
         check_all(entry(problem.op, problem), dtype, rng)
+
+
+@pytest.mark.parametrize("text", PRODUCTS)
+def test_the_baseline_agrees_on_every_product(text: str, dtype: Any, rng: np.random.Generator) -> None:
+    check_all(entry("conv", Problem.parse(text)), dtype, rng)
 
 
 @pytest.mark.parametrize("op", ["max_pool", "avg_pool"])
@@ -68,23 +75,23 @@ def test_a_wrong_result_is_found() -> None:
 
 
 def test_every_suite_is_readable() -> None:
-    for name in shapes.suites():
-        for row in shapes.read(name):
+    for name in suites.names():
+        for row in suites.read(name):
             assert row.op in PASSES
             assert row.layer
-    assert {"lenet", "layers", "resnet50", "vgg16", "mobilenet_v2"} < set(shapes.suites())
+    assert {"lenet", "layers", "resnet50", "vgg16", "mobilenet_v2"} < set(suites.names())
 
 
 def test_a_suite_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("# a net\n\nn1c2w8_o3k3  # first\nmax_pool n1c3w6_k2\n")
-    first, second = shapes.read(str(path))
+    first, second = suites.read(str(path))
     assert first == ("mine", "conv", Problem.parse("n1c2w8_o3k3"), "first")
     assert str(second) == "max_pool n1c3w6_k2s2p0"
     for line in ("n1c3w6_k2", "relu n1c3w6_k2", "conv n1c2_o3", "max_pool", "n1c2w8_o3k9"):
         path.write_text(f"n1c2_o3\n{line}\n")
         with pytest.raises(UserError, match="line 2"):
-            shapes.read(str(path))
+            suites.read(str(path))
 
 
 def test_passes(rng: np.random.Generator) -> None:
@@ -214,7 +221,7 @@ def test_the_picture(tmp_path: Path) -> None:
 
 def test_a_wrong_op_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(Cnnfast, "relu", lambda *_: lambda: np.zeros(6, np.float32))
-    suite = Path(shapes.FOLDER / "lenet.txt")
+    suite = Path(suites.FOLDER / "lenet.txt")
     assert run(str(suite), "--filter", "relu n64c120", "--peers", "", "--seconds", "0") == 1
     assert "cnnfast gives shape (6,)" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""The reference by itself: cases worked by hand, exact adjoints of the linear ops, central differences of the others."""
+"""The reference by itself: cases worked by hand, exact adjoints of linear ops, central differences of the others."""
 
 from __future__ import annotations
 
@@ -325,10 +325,9 @@ def test_gradients_of_cross_entropy(
     classes = np.where(classes == arguments.get("ignore_index"), 2, classes) if classes.ndim == 0 else classes
     targets = [classes] if "ignore_index" in arguments else [classes, rng.random(shape)]
     for target in targets:
-        backward = R.cross_entropy_backward
         check_gradients(
             lambda x, t=target: R.cross_entropy(x, t, **arguments),
-            lambda dy, t=target: backward(dy, x, t, **arguments),
+            lambda dy, t=target: R.cross_entropy_backward(dy, x, t, **arguments),
             [x],
             rng,
         )
@@ -350,3 +349,27 @@ def test_out_is_written_and_returned(dtype: Any) -> None:
     assert R.max_pool1d(x, 2, out=out) is out
     assert out.tolist() == [[1, 3, 5]]
     assert R.relu(x, inplace=True) is x
+
+
+REFUSED: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
+    ("im2col", (np.ones((1, 2, 4)), 2), {"order": "N CK"}, "order is 'N CK'"),
+    ("im2col", (np.ones((2, 4)), 2), {}, "input has shape"),
+    ("im2col", (np.ones((1, 2, 4)), 5), {}, "kernel"),
+    ("col2im", (np.ones((1, 4, 2)), (1, 2, 4), 2), {}, r"columns has shape \(1, 4, 2\) \(expected \(1, 4, 3\)\)"),
+    ("conv1d_backward", (np.ones((1, 1, 4)), np.ones((1, 1, 4)), np.ones((1, 1, 3))), {}, "grad_output has shape"),
+    ("conv1d_weight", (np.ones((1, 1, 4)), (1, 1), np.ones((1, 1, 2))), {}, "weight has 2 dimensions"),
+    ("max_pool1d_backward", (np.ones((1, 2)), np.array([[0, 4]]), (1, 4), 2), {}, "indices has values outside"),
+    ("fold_backward", (np.ones((1, 4, 4)), (4, 5), 2), {}, "grad_output has shape"),
+    ("relu", (np.ones(2, int),), {}, "input is int64"),
+    ("relu_backward", (np.ones(3), np.ones(2)), {}, "grad_output has shape"),
+    ("dropout", (np.ones(2),), {"seed": 2**64}, "seed is"),
+    ("lp_pool1d", (np.ones((1, 4)), 0, 2), {}, "norm_type is 0"),
+]
+
+
+@pytest.mark.parametrize(("name", "arrays", "arguments", "message"), REFUSED)
+def test_refusals_name_op_argument_and_what_came(
+    name: str, arrays: tuple[Any, ...], arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=f"^{name}: {message}"):
+        getattr(R, name)(*arrays, **arguments)

@@ -137,7 +137,7 @@ def conv(
         window, padded = d * (k - 1) + 1, e + lo + hi
         if window > padded:
             raise ValueError(
-                f"{op}: weight has kernel {kernel}, which spans {window} points, the padded input has {padded} "
+                f"{op}: kernel {kernel} spans {window} points, the padded input has {padded} "
                 "(expected the kernel to fit)"
             )
         output.append((padded - window) // s + 1)

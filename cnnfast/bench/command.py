@@ -15,22 +15,24 @@ from typing import Any
 import numpy as np
 
 from cnnfast import _config, _core
-from cnnfast.bench import machine, peers
+from cnnfast.bench import machine, peers, suites
 from cnnfast.bench.check import WrongResult, check
 from cnnfast.bench.im2col import NumPy
 from cnnfast.bench.report import Row, Table, document
-from cnnfast.bench.shapes import Entry, read, suites
+from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import PASSES, Cnnfast, Contender, Task, tasks
 from cnnfast.bench.timing import in_turns
 from cnnfast.lenet.errors import UserError
 from cnnfast.lenet.files import check_writable, replacing
 
 SEED = 20260101
+# Half a CPU taken by others is enough to upset the barrier at the end of a parallel loop.
+BUSY = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``cnnfast bench``."""
-    known = ", ".join(suites())
+    known = ", ".join(suites.names())
     parser.add_argument(
         "suites",
         nargs="*",
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     UserError
         For a suite, problem, peer or option that does not exist, or a file that cannot be written.
     """
-    entries = [entry for name in args.suites for entry in read(name)]
+    entries = [entry for name in args.suites for entry in suites.read(name)]
     entries = [e for e in entries if args.filter in f"{e.suite} {e} {e.layer}"]
     if not entries:
         raise UserError(f"no problem has {args.filter!r} in it")
@@ -96,6 +98,8 @@ class Session:
         print(self.facts["line"])
         if self.facts["openblas_coretype"]:
             print(f"OPENBLAS_CORETYPE={self.facts['openblas_coretype']} is set")
+        if self.facts["load"] > BUSY:
+            print(f"load average {self.facts['load']:.1f}: other programs share the CPUs, times mean little")
         print(f"peak {self.limits.flops * 1e-9:.1f} GFLOP/s; in columns of peers: time / ours\n")
         print(self.table.header(), flush=True)
         rng = np.random.default_rng(SEED)
@@ -145,6 +149,7 @@ def describe(dtype: str, contenders: list[Contender]) -> dict[str, Any]:
         "compiler": _core.compiler(),
         "software": list(dict.fromkeys(c.describe() for c in contenders)),
         "blas": machine.blas(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),
     }
     facts["line"] = "{cpu}, {threads} threads on {cpus} CPUs, {isa}, {dtype}, {compiler}, ".format(**facts) + ", ".join(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnnfast import functional as F
-from cnnfast.bench.shapes import Entry
+from cnnfast.bench.suites import Entry
 from cnnfast.testing import Array, Problem
 
 Call = Callable[[], Any]

@@ -17,6 +17,12 @@ FIELD = 32
 BOX = 20
 """Side of the box that a digit of MNIST fills (LeCun et al. 1998, section III.A)."""
 
+LARGEST = 1000
+"""Longest side that a photograph is worked on with."""
+
+ROUNDING = 1e-9
+"""Differences of colour that are no more than the arithmetic of the fit leaves."""
+
 STRAY = 0.002
 """Share of the ink that may be dust outside the digit's box, at each side."""
 
@@ -36,8 +42,11 @@ def read_digit(path: Path) -> Array:
     try:
         with Image.open(path) as image:
             shown = ImageOps.exif_transpose(image)
-            # Integer and float modes have one channel, whose range "RGBA" would clip.
-            pixels = np.asarray(shown if shown.mode[0] in "IF" else shown.convert("RGBA"), float)
+            # The modes I and F are grey with more than 8 bits, of which RGBA would keep the top.
+            if shown.mode[0] not in "IF":
+                shown = shown.convert("RGBA")
+                shown.thumbnail((LARGEST, LARGEST))
+            pixels = np.asarray(shown, float)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: no readable image ({reason(error)})") from error
     digit = ink(pixels)
@@ -94,9 +103,9 @@ def _stretch(distance: Array, noise: float) -> Array:
     Paper and ink are told apart by the threshold of Ridler and Calvard (1978), halfway between the
     means of its two sides.
     """
-    if distance.max() < 1e-9:
+    if np.ptp(distance) < ROUNDING:
         return np.zeros_like(distance)
-    threshold = distance.max() / 2
+    threshold = (distance.min() + distance.max()) / 2
     for _ in range(20):
         dark = distance > threshold
         high = distance[dark].mean()

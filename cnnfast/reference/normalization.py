@@ -86,7 +86,7 @@ def _backward(op: str, dy: Array, s: _Standard, weight: Array | None, over: Axes
     return give(op, dx, dy.dtype), give(op, np.asarray(dw), dy.dtype), give(op, np.asarray(db), dy.dtype)
 
 
-def _channels(x: Array, parameter: Array | None) -> Array | None:
+def _channels(x: Array, parameter: Any) -> Any:
     """(C,) in a shape that broadcasts with (N, C, ...)."""
     return None if parameter is None else np.asarray(parameter, np.float64).reshape(-1, *(1,) * (x.ndim - 2))
 
@@ -115,10 +115,7 @@ def _update(running: Array | None, momentum: float, statistic: Array) -> None:
 def _batch_statistics(op: str, x: Array, running_mean: Any, running_var: Any, training: bool, eps: float) -> _Standard:
     _check_running(op, running_mean, running_var, not training)
     if not training:
-        mean, variance = _channels(x, running_mean), _channels(x, running_var)
-        assert mean is not None
-        assert variance is not None
-        return _by(x, mean, variance, eps)
+        return _by(x, _channels(x, running_mean), _channels(x, running_var), eps)
     if np.prod([x.shape[axis] for axis in _but_channels(x)]) == 1:
         raise ValueError(f"{op}: input has one value per channel, shape {x.shape} (expected more in training)")
     return _standardise(x, _but_channels(x), eps)

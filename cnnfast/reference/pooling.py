@@ -130,7 +130,7 @@ def lp_poolNd(
     *,
     out: Array | None = None,
 ) -> Array:
-    """``out[o] = (points * mean_t input[o * stride + t]**p)**(1 / p)``, the largest magnitude for p = norm_type = inf."""
+    """``out[o] = (points * mean_t input[o * stride + t]**p)**(1 / p)``; for p = inf the largest magnitude."""
     op = f"lp_pool{rank}d"
     (x,) = _arrays.floating(op, input=input)
     p, power, points = _power_arguments(op, rank, x, norm_type, kernel_size, stride, ceil_mode)

@@ -9,7 +9,7 @@ import pytest
 
 from cnnfast.bench.command import prepare
 from cnnfast.bench.peers import PEERS, contenders, installed
-from cnnfast.bench.shapes import Entry
+from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import tasks
 from cnnfast.testing import Problem
 

@@ -25,7 +25,7 @@ class Entry(NamedTuple):
         return str(self.problem) if self.op == self.problem.op else f"{self.op} {self.problem}"
 
 
-def suites() -> list[str]:
+def names() -> list[str]:
     """Return the names of the suites that come with the package."""
     return sorted(path.stem for path in FOLDER.glob("*.txt"))
 
@@ -38,12 +38,12 @@ def read(name: str) -> list[Entry]:
     UserError
         If `name` is none of them, or a line is wrong.
     """
-    path = FOLDER / f"{name}.txt" if name in suites() else Path(name)
+    path = FOLDER / f"{name}.txt" if name in names() else Path(name)
     if not path.is_file():
         try:
             return [_entry("", name)]
         except ValueError as error:
-            known = ", ".join(suites())
+            known = ", ".join(names())
             raise UserError(f"{name!r} is no suite ({known}), no file, and {error}") from error
     entries = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
