@@ -47,7 +47,7 @@ def tiles(int isa, bint double):
 
 
 def peak_tile(int isa, int64_t rounds, cnp.ndarray a, cnp.ndarray b, cnp.ndarray offsets, cnp.ndarray y):
-    """`rounds` times y (mr, lanes) += a (kc, mr) transposed times b (kc, lanes), by one tile; offsets is int32 scratch (kc,)."""
+    """`rounds` times y (mr, lanes) += a (kc, mr) transposed times b (kc, lanes), by one tile; offsets (kc,) int32."""
     cdef cf_dtype dtype = dtype_of(a)
     cdef int64_t mr = a.shape[1], kc = a.shape[0]
     cdef int64_t nv = b.shape[1] // cf_isa_lanes(<cf_isa>isa, dtype)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Contracts of the kernels that measure what the machine can do at most.
  *
- * fma_chains  `rounds` steps x = x/2 + 1 from 0 (exact at each step, tending to 2), in so many independent chains of vectors that
- *             the multiply-add units never wait; dst receives x of every chain, *chains their number of elements.
+ * fma_chains  `rounds` steps x = x/2 + 1 from 0 (exact at each step, tending to 2), in so many independent chains of
+ *             vectors that the multiply-add units never wait; dst receives x of every chain, *chains their number.
  * stream      dst[i] = src[i],  i < n: memory read once and written once. */
 #ifndef CF_KERNELS_PEAK_H
 #define CF_KERNELS_PEAK_H

@@ -4,7 +4,7 @@
 #define CF_PEAK_H
 #include "../cnnfast.h"
 
-/* `rounds` multiply-adds in every chain of every thread; the number of floating-point operations done, 0 without such kernels. */
+/* `rounds` multiply-adds in every chain of every thread; the floating-point operations done, 0 without such kernels. */
 int64_t cf_peak_fma(cf_dtype dtype, const cf_options *options, int64_t rounds);
 
 /* dst[i] = src[i],  i < n. */
