@@ -81,6 +81,15 @@ def _check_out(op: str, out: object, shape: tuple[int, ...], dtype: np.dtype[Any
     return out
 
 
+def in_place(op: str, input: object, out: object) -> Array:
+    """The `out` of a call with inplace=True: its input."""
+    if out is not None:
+        raise ValueError(f"{op}: inplace and out are given (expected one of them)")
+    if not isinstance(input, np.ndarray) or not input.flags.writeable:
+        raise ValueError(f"{op}: input is {type(input).__name__} (expected a writable ndarray, since inplace is True)")
+    return input
+
+
 @contextmanager
 def _through_copy(out: Array, shape: tuple[int, ...]) -> Iterator[Array]:
     result = np.empty(shape, out.dtype)

@@ -1,6 +1,6 @@
 """Declarations of csrc/cnnfast.h, nothing else."""
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 
 cdef extern from "cnnfast.h" nogil:
@@ -97,15 +97,34 @@ cdef extern from "cnnfast.h" nogil:
         int64_t[3] in_ "in"
         int64_t[3] out, kernel, stride, dil, pad, pad_hi
         double divisor
-    int64_t cf_pool_workspace(const cf_pool_desc *d, const cf_options *options)
-    cf_status cf_max_pool(const cf_pool_desc *d, const cf_options *options, const void *x, void *y, int64_t *index, void *workspace)
-    cf_status cf_average_pool(const cf_pool_desc *d, const cf_options *options, const void *x, void *y, void *workspace)
-    cf_status cf_average_pool_backward(const cf_pool_desc *d, const cf_options *options, const void *dy, void *dx, void *workspace)
+    ctypedef enum cf_pool_pass:
+        CF_MAX_POOL
+        CF_MAX_POOL_INDEX
+        CF_AVERAGE_POOL
+        CF_AVERAGE_POOL_BACKWARD
+    ctypedef struct cf_pool_plan:
+        cf_options options
+        int64_t workspace_bytes
+    cf_status cf_pool_plan_init(cf_pool_plan *plan, cf_pool_pass which, const cf_pool_desc *desc, const cf_options *options)
+    void cf_pool(const cf_pool_plan *plan, const void *x, void *y, int64_t *index, void *workspace)
     ctypedef enum cf_scatter_kind:
         CF_SCATTER_ADD
         CF_SCATTER_SET
         CF_GATHER
     cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points, int64_t size, const int64_t *index, const void *x, void *y)
+    cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent, const void *x, void *y)
+    cf_status cf_power_backward(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent, int flat_at_zero, const void *x, const void *dy, void *dx)
+
+    ctypedef struct cf_columns_desc:
+        cf_dtype dtype
+        int64_t n, c
+        int64_t[3] in_ "in"
+        int64_t[3] out, kernel, stride, dil, pad
+        int64_t[4] at
+        double fill
+    int64_t cf_columns_workspace(const cf_columns_desc *d, const cf_options *options)
+    cf_status cf_im2col(const cf_columns_desc *d, const cf_options *options, const void *x, void *cols, void *workspace)
+    cf_status cf_col2im(const cf_columns_desc *d, const cf_options *options, const void *cols, void *x, void *workspace)
 
     int64_t cf_peak_fma(cf_dtype dtype, const cf_options *options, int64_t rounds)
     cf_status cf_peak_stream(cf_dtype dtype, const cf_options *options, int64_t n, const void *src, void *dst)
@@ -114,11 +133,18 @@ cdef extern from "cnnfast.h" nogil:
 
     ctypedef struct cf_norm_desc:
         cf_dtype dtype
-        int64_t n, channels, points
+        int64_t n, channels, points, groups
         double eps
-    cf_status cf_norm_statistics(const cf_norm_desc *d, const cf_options *options, const void *x, double *mean, double *variance)
-    cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, const void *x, const double *mean, const double *variance, const double *weight, const double *bias, void *y)
-    cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int through_statistics, const void *dy, const void *x, const double *mean, const double *variance, const double *weight, void *dx, double *dweight, double *dbias)
+    cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, int own, const void *x, const void *weight, const void *bias, double *mean, double *variance, void *y)
+    cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int own, const void *dy, const void *x, const void *weight, double *mean, double *variance, void *dx, double *dweight, double *dbias, void *workspace)
+    int64_t cf_norm_workspace_bytes(const cf_norm_desc *d)
+
+    ctypedef struct cf_lrn_desc:
+        cf_dtype dtype
+        int64_t n, channels, points, size
+        double alpha, beta, k
+    cf_status cf_lrn_forward(const cf_lrn_desc *d, const cf_options *options, const void *x, void *y)
+    cf_status cf_lrn_backward(const cf_lrn_desc *d, const cf_options *options, const void *dy, const void *x, void *dx, void *scratch)
 
     ctypedef struct cf_softmax_desc:
         cf_dtype dtype
@@ -138,7 +164,8 @@ cdef extern from "cnnfast.h" nogil:
     ctypedef struct cf_dropout_desc:
         cf_dtype dtype
         int64_t n, run
-        uint64_t seed, threshold
+        uint64_t seed
+        uint32_t threshold
         double scale
     cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const void *x, void *y)
 

@@ -10,6 +10,10 @@ How = tuple[int, int, bool]
 FORWARD: int
 BACKWARD_DATA: int
 BACKWARD_WEIGHTS: int
+MAX_POOL: int
+MAX_POOL_INDEX: int
+AVERAGE_POOL: int
+AVERAGE_POOL_BACKWARD: int
 SCATTER_ADD: int
 SCATTER_SET: int
 GATHER: int
@@ -35,27 +39,60 @@ def conv_backward_bias(how: How, grad_output: Array, out: Array) -> None: ...
 def activation(how: How, kind: int, a: float, b: float, x: Array, dy: Array | None, out: Array) -> None: ...
 def prelu(how: How, x: Array, weight: Array, out: Array) -> None: ...
 def prelu_backward(how: How, x: Array, weight: Array, dy: Array, dx: Array, dw: Array) -> None: ...
-def max_pool(how: How, geometry: Any, x: Array, y: Array, index: Array | None) -> None: ...
-def average_pool(
-    how: How, geometry: Any, backward: bool, first: Array, result: Array, count_pad: bool, divisor: float
+def pool(
+    how: How,
+    which: int,
+    geometry: Any,
+    x: Array,
+    y: Array,
+    index: Array | None = None,
+    count_pad: bool = True,
+    divisor: float = 0,
 ) -> None: ...
 def scatter(how: How, kind: int, planes: int, index: Array, x: Array, y: Array) -> bool: ...
-def norm_statistics(how: How, x: Array, mean: Array, variance: Array) -> None: ...
+def columns(
+    how: How, adjoint: bool, geometry: Any, strides: tuple[int, ...], fill: float, x: Array, cols: Array
+) -> None: ...
+def power(how: How, factor: float, exponent: float, x: Array, y: Array) -> None: ...
+def power_backward(
+    how: How, factor: float, exponent: float, flat_at_zero: bool, x: Array, dy: Array, dx: Array
+) -> None: ...
 def norm_forward(
-    how: How, x: Array, mean: Array, variance: Array, weight: Array, bias: Array, eps: float, y: Array
+    how: How,
+    x: Array,
+    groups: int,
+    own: bool,
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    mean: Array,
+    variance: Array,
+    y: Array,
 ) -> None: ...
 def norm_backward(
     how: How,
-    through_statistics: bool,
     dy: Array,
     x: Array,
+    groups: int,
+    own: bool,
+    weight: Array | None,
+    eps: float,
     mean: Array,
     variance: Array,
-    weight: Array,
-    eps: float,
-    dx: Array | None,
+    dx: Array,
     dweight: Array,
     dbias: Array,
+) -> None: ...
+def lrn(
+    how: How,
+    x: Array,
+    dy: Array | None,
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
+    out: Array,
+    scratch: Array | None,
 ) -> None: ...
 def softmax(how: How, logarithm: bool, x: Array, dy: Array | None, out: Array) -> None: ...
 def cross_entropy(

@@ -11,12 +11,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import cnnfast
 from cnnfast import bench
-from cnnfast.lenet.errors import UserError, needs
+from cnnfast._command import UserError, check_writable, needs
 from cnnfast.lenet.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cnnfast.layers import Sequential
+    from cnnfast.lenet.data import Data
+    from cnnfast.lenet.train import Epoch
 
 T = TypeVar("T", int, float)
 
@@ -55,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What is left in the buffer must go somewhere when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        print(f"cnnfast: {error}", file=sys.stderr)
+        return 2
     return code or 0
 
 
@@ -69,7 +77,7 @@ def parser() -> Parser:
         ("bench", "time every op and compare it with its peers", bench.add_arguments, bench.run),
         ("info", "print what a bug report needs", lambda _: None, run_info),
     ):
-        command = commands.add_parser(name, help=does, description=f"{does.capitalize()}.")
+        command = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
         add_arguments(command)
         command.set_defaults(run=run)
     return top
@@ -100,41 +108,49 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_lenet(args: argparse.Namespace) -> None:
-    """Train, then save and draw what was asked for."""
-    with needs("tqdm"):
-        from tqdm import tqdm
-    from cnnfast.lenet import data, model, train
-    from cnnfast.lenet.files import check_writable
+    """Train, print how it goes, then save and draw what was asked for."""
+    from cnnfast.lenet import data, model
 
     if args.plot:
-        from cnnfast.lenet import plot
-
-        plot.check_format(args.plot)
+        with needs("matplotlib"):
+            from cnnfast import _picture
+            from cnnfast.lenet.plot import draw
+        _picture.check_format(args.plot)
     for path in filter(None, (args.save, args.plot)):
         check_writable(path)
     digits = data.load(args.data, args.seed)
     recipe = Recipe(args.epochs, args.batch_size, args.lr, args.seed)
-    cnnfast.set_num_threads(args.threads or cnnfast.get_num_threads())
-    cnnfast.manual_seed(args.seed)
-    net = model.lenet5()
-    print(
-        f"LeNet-5 learns {len(digits.train):,} digits of {digits.source} "
-        f"and is tested with {len(digits.test):,} others, {cnnfast.get_num_threads()} threads"
-    )
+    with cnnfast.threads(args.threads or cnnfast.get_num_threads()):
+        cnnfast.manual_seed(recipe.seed)
+        net = model.lenet5()
+        history = train_visibly(net, digits, recipe)
+        if args.save:
+            model.save(net, args.save)
+        if args.plot:
+            _picture.save(args.plot, lambda: draw(net, digits, history))
+    print(f"test accuracy {100 * history[-1].accuracy:.2f} %")
+
+
+def train_visibly(net: Sequential, digits: Data, recipe: Recipe) -> list[Epoch]:
+    """Train under a progress bar, print a line an epoch, and return what came of each."""
+    with needs("tqdm"):
+        from tqdm import tqdm
+    from cnnfast.lenet.train import train
+
+    train_count, test_count = len(digits.train), len(digits.test)
+    print(f"{train_count:,} digits to learn, {test_count:,} to test with, from {digits.source}; ", end="")
+    print(f"threads: {cnnfast.get_num_threads()}")
     history = []
-    total = recipe.epochs * len(digits.train)
-    with tqdm(total=total, unit="image", unit_scale=True, leave=False, disable=None) as bar:
-        for epoch in train.train(net, digits, recipe, bar.update):
-            history.append(epoch)
+    images = recipe.epochs * train_count
+    with tqdm(total=images, unit=" images", unit_scale=True, leave=False, disable=None) as bar:
+        for epoch in train(net, digits, recipe, bar.update):
             bar.write(
                 f"epoch {epoch.number:{len(str(recipe.epochs))}}  loss {epoch.loss:.4f}  "
                 f"test accuracy {100 * epoch.accuracy:.2f} %  {epoch.images_per_second:,.0f} images/s"
             )
-    if args.save:
-        model.save(net, args.save)
-    if args.plot:
-        plot.save(args.plot, net, digits, history)
-    print(f"test accuracy {100 * history[-1].accuracy:.2f} %")
+            sys.stdout.flush()
+            history.append(epoch)
+    return history
 
 
 def run_predict(args: argparse.Namespace) -> None:
@@ -156,8 +172,8 @@ def run_info(args: argparse.Namespace) -> None:
 
 
 def positive_int(text: str) -> int:
-    """Return the whole number in `text`, at least 1."""
-    return _number(int, text, 1, math.inf, "a whole number of at least 1")
+    """Return the whole number in `text`, at least 1 and not more than C's int holds."""
+    return _number(int, text, 1, 2**31, "a whole number from 1 to 2147483647")
 
 
 def seed(text: str) -> int:

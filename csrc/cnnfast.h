@@ -29,9 +29,11 @@ int cf_have_openmp(void);
 int cf_max_threads(void); /* what OpenMP would use for the calling thread; 1 without OpenMP */
 
 #include "ops/activation.h"
+#include "ops/columns.h"
 #include "ops/conv.h"
 #include "ops/dropout.h"
 #include "ops/gemm.h"
+#include "ops/lrn.h"
 #include "ops/norm.h"
 #include "ops/peak.h"
 #include "ops/pool.h"

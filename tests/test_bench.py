@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from cnnfast import _config, _core, bench
+from cnnfast._command import UserError
 from cnnfast.bench import report, suites, timing
 from cnnfast.bench.check import WrongResult, check
 from cnnfast.bench.command import prepare
 from cnnfast.bench.machine import Limits
 from cnnfast.bench.tasks import PASSES, Cnnfast, Contender, Task, tasks
-from cnnfast.lenet.errors import UserError
 from cnnfast.testing import Problem
 
 # Products by image without and with a copy, by batch, and a kernel of one point that is padded.

@@ -11,7 +11,7 @@ import pytest
 import cnnfast
 
 # what these need comes with an extra
-OPTIONAL = ("cnnfast.lenet", "cnnfast.bench", "cnnfast.backends", "cnnfast.__main__", "cnnfast.cli")
+OPTIONAL = ("cnnfast.lenet", "cnnfast.bench", "cnnfast.backends", "cnnfast.__main__", "cnnfast.cli", "cnnfast._picture")
 MODULES = [m.name for m in pkgutil.walk_packages(cnnfast.__path__, "cnnfast.") if not m.name.startswith(OPTIONAL)]
 
 

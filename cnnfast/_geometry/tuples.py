@@ -99,3 +99,16 @@ def check_not_empty(op: str, name: str, shape: Ints, first: int) -> None:
     """Only the batch may be empty; `first` is the index of the channel axis."""
     if 0 in shape[first:]:
         raise ValueError(f"{op}: {name} has shape {shape} (expected only the batch, if anything, to be empty)")
+
+
+def channel_axes(op: str, name: str, shape: Ints, rank: int) -> int:
+    """How many leading axes number the channels that dropout drops: N and C, or C alone.
+
+    As in PyTorch, dropout1d takes a batch or one sample, dropout2d a batch of any further axes, and dropout3d takes what has
+    not five axes as one sample.
+    """
+    least, most = {1: (2, 3), 2: (2, len(shape)), 3: (1, len(shape))}[rank]
+    if not least <= len(shape) <= most:
+        raise ValueError(f"{op}: {name} has shape {shape} (expected {rank + 2} axes)")
+    single = {1: len(shape) == 2, 2: False, 3: len(shape) != 5}[rank]
+    return 1 if single else 2

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnfast import _config, _core
+from cnnfast._command import UserError, check_writable, needs, replacing
 from cnnfast.bench import machine, peers, suites
 from cnnfast.bench.check import WrongResult, check
 from cnnfast.bench.im2col import NumPy
@@ -22,8 +23,6 @@ from cnnfast.bench.report import Row, Table, document
 from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import PASSES, Cnnfast, Contender, Task, tasks
 from cnnfast.bench.timing import in_turns
-from cnnfast.lenet.errors import UserError
-from cnnfast.lenet.files import check_writable, replacing
 
 SEED = 20260101
 # Half a CPU taken by others is enough to upset the barrier at the end of a parallel loop.
@@ -189,11 +188,11 @@ def _open_outputs(args: argparse.Namespace) -> Callable[[Path, dict[str, Any]], 
         check_writable(path)
     if not args.plot:
         return None
-    from cnnfast.bench import plot
-    from cnnfast.lenet.plot import check_format
-
-    check_format(args.plot)
-    return plot.save
+    with needs("matplotlib", "bench"):
+        from cnnfast import _picture
+        from cnnfast.bench import plot
+    _picture.check_format(args.plot)
+    return lambda path, result: _picture.save(path, lambda: plot.draw(result))
 
 
 def _words(text: str) -> list[str]:

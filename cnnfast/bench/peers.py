@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
+from cnnfast._command import UserError
 from cnnfast.bench.tasks import Contender
-from cnnfast.lenet.errors import UserError
 
 # What each needs beside NumPy.
 PEERS = {"numpy": (), "torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}

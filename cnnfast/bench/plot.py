@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from cnnfast._picture import BLUE, INK, LINE
 from cnnfast.bench.report import Row
-from cnnfast.lenet.errors import needs
-from cnnfast.lenet.files import replacing
-from cnnfast.lenet.plot import BLUE, INK, LINE, STYLE
-
-with needs("matplotlib", "bench"):
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
-    from matplotlib.style import context
-    from matplotlib.ticker import FuncFormatter, NullFormatter
 
 ROW_INCHES, MARGIN_INCHES = 0.24, 1.9
-
-
-def save(path: Path, document: dict[str, Any]) -> None:
-    """Write the picture of what `report.document` gave, whole or not at all.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be written.
-    """
-    with context(STYLE), replacing(path) as file:
-        draw(document).savefig(file, format=path.suffix[1:].lower())
 
 
 def draw(document: dict[str, Any]) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from cnnfast.lenet.errors import UserError
+from cnnfast._command import UserError
 from cnnfast.testing import Problem
 
 POOLS = ("max_pool", "avg_pool")

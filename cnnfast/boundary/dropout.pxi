@@ -9,7 +9,7 @@ def dropout(tuple how, double p, uint64_t seed, int64_t run, cnp.ndarray x, cnp.
     d.run = run
     d.n = cnp.PyArray_SIZE(x) // run if run else 0
     d.seed = seed
-    d.threshold = <uint64_t>(p * 4294967296.0)
+    d.threshold = <uint32_t>(p * 4294967296.0)
     d.scale = 1 / (1 - p)
     cdef void *px = data_of(x)
     cdef void *py = data_of(y)

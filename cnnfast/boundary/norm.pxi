@@ -1,59 +1,77 @@
-# Batch norm: csrc/ops/norm.h.  x (n, channels, points); statistics and parameters are float64 (channels,).
+# Normalisation: csrc/ops/norm.h and csrc/ops/lrn.h.  Arrays (n, channels, points).
 
 
-cdef cf_norm_desc norm_desc(cnp.ndarray x, double eps):
+cdef cf_norm_desc norm_desc(cnp.ndarray x, int64_t groups, double eps):
     cdef cf_norm_desc d
     d.dtype = dtype_of(x)
     d.n, d.channels, d.points = x.shape[0], x.shape[1], x.shape[2]
+    d.groups = groups
     d.eps = eps
     return d
 
 
-def norm_statistics(tuple how, cnp.ndarray x, cnp.ndarray mean, cnp.ndarray variance):
+def norm_forward(tuple how, cnp.ndarray x, int64_t groups, bint own, cnp.ndarray weight, cnp.ndarray bias, double eps,
+                 cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray y):
+    """Normalise; mean and variance, float64, one for each unit, are results if `own`, else arguments."""
     cdef Call call = begin(how)
-    cdef cf_norm_desc d = norm_desc(x, 0)
+    cdef cf_norm_desc d = norm_desc(x, groups, eps)
     cdef void *px = data_of(x)
+    cdef void *pw = data_of(weight)
+    cdef void *pb = data_of(bias)
     cdef double *pm = <double *>data_of(mean)
     cdef double *pv = <double *>data_of(variance)
-    cdef cf_status status
-    with nogil:
-        status = cf_norm_statistics(&d, &call.options, px, pm, pv)
-    check(status)
-
-
-def norm_forward(tuple how, cnp.ndarray x, cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray weight, cnp.ndarray bias,
-                 double eps, cnp.ndarray y):
-    cdef Call call = begin(how)
-    cdef cf_norm_desc d = norm_desc(x, eps)
-    cdef void *px = data_of(x)
-    cdef double *pm = <double *>data_of(mean)
-    cdef double *pv = <double *>data_of(variance)
-    cdef double *pw = <double *>data_of(weight)
-    cdef double *pb = <double *>data_of(bias)
     cdef void *py = data_of(y)
     cdef cf_status status
     with nogil:
-        status = cf_norm_forward(&d, &call.options, px, pm, pv, pw, pb, py)
+        status = cf_norm_forward(&d, &call.options, own, px, pw, pb, pm, pv, py)
     check(status)
     if call.start >= 0:
-        report(call, f"norm n{d.n}c{d.channels}x{d.points}", call.options.threads, 0)
+        report(call, f"norm n{d.n}c{d.channels}x{d.points} groups {d.groups}", call.options.threads, 0)
 
 
-def norm_backward(tuple how, bint through_statistics, cnp.ndarray dy, cnp.ndarray x, cnp.ndarray mean, cnp.ndarray variance,
-                  cnp.ndarray weight, double eps, cnp.ndarray dx, cnp.ndarray dweight, cnp.ndarray dbias):
+def norm_backward(tuple how, cnp.ndarray dy, cnp.ndarray x, int64_t groups, bint own, cnp.ndarray weight, double eps,
+                  cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray dx, cnp.ndarray dweight, cnp.ndarray dbias):
+    """Gradients; dweight and dbias are float64."""
     cdef Call call = begin(how)
-    cdef cf_norm_desc d = norm_desc(x, eps)
+    cdef cf_norm_desc d = norm_desc(x, groups, eps)
+    cdef int64_t size = cf_norm_workspace_bytes(&d)
+    cdef Workspace workspace = take_workspace(size)
     cdef void *pdy = data_of(dy)
     cdef void *px = data_of(x)
+    cdef void *pw = data_of(weight)
     cdef double *pm = <double *>data_of(mean)
     cdef double *pv = <double *>data_of(variance)
-    cdef double *pw = <double *>data_of(weight)
     cdef void *pdx = data_of(dx)
     cdef double *pdw = <double *>data_of(dweight)
     cdef double *pdb = <double *>data_of(dbias)
     cdef cf_status status
     with nogil:
-        status = cf_norm_backward(&d, &call.options, through_statistics, pdy, px, pm, pv, pw, pdx, pdw, pdb)
+        status = cf_norm_backward(&d, &call.options, own, pdy, px, pw, pm, pv, pdx, pdw, pdb, workspace.data())
+    give_back(workspace)
     check(status)
     if call.start >= 0:
-        report(call, f"norm_backward n{d.n}c{d.channels}x{d.points}", call.options.threads, 0)
+        report(call, f"norm_backward n{d.n}c{d.channels}x{d.points} groups {d.groups}", call.options.threads, size)
+
+
+def lrn(tuple how, cnp.ndarray x, cnp.ndarray dy, int64_t size, double alpha, double beta, double k, cnp.ndarray out,
+        cnp.ndarray scratch):
+    """Local response normalisation; with dy and a scratch like x, its gradient."""
+    cdef Call call = begin(how)
+    cdef cf_lrn_desc d
+    d.dtype = dtype_of(x)
+    d.n, d.channels, d.points = x.shape[0], x.shape[1], x.shape[2]
+    d.size = size
+    d.alpha, d.beta, d.k = alpha, beta, k
+    cdef void *px = data_of(x)
+    cdef void *pdy = data_of(dy)
+    cdef void *pout = data_of(out)
+    cdef void *ps = data_of(scratch)
+    cdef cf_status status
+    with nogil:
+        if pdy == NULL:
+            status = cf_lrn_forward(&d, &call.options, px, pout)
+        else:
+            status = cf_lrn_backward(&d, &call.options, pdy, px, pout, ps)
+    check(status)
+    if call.start >= 0:
+        report(call, f"lrn n{d.n}c{d.channels}x{d.points} size {d.size}", call.options.threads, 0)

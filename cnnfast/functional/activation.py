@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
+from cnnfast._geometry.tuples import number, same_shape
 
 __all__ = [
     "gelu",
@@ -43,37 +44,18 @@ def _forward(
 ) -> Array:
     (x,) = _arrays.floating(op, input=input)
     if inplace:
-        out = _inplace(op, input, out)
-        np.copyto(out, x)
-        x = out
+        out = _arrays.in_place(op, input, out)
     with _arrays.into(op, out, x.shape, x.dtype, None if x is out else x) as y:
         _core.activation(_config.how(), _core.ACTIVATIONS[kind], a, b, x, None, y)
     return y if out is None else out
 
 
-def _inplace(op: str, input: object, out: Array | None) -> Array:
-    if out is not None:
-        raise ValueError(f"{op}: both inplace and out are given (expected one of them)")
-    if not isinstance(input, np.ndarray) or not input.flags.writeable or not input.flags.c_contiguous:
-        raise ValueError(f"{op}: inplace needs a writable, C-contiguous ndarray as input")
-    return input
-
-
-def _backward(
-    op: str, kind: str, grad_output: ArrayLike, input: ArrayLike, a: float = 0.0, b: float = 0.0
-) -> Array:
+def _backward(op: str, kind: str, grad_output: ArrayLike, input: ArrayLike, a: float = 0.0, b: float = 0.0) -> Array:
     dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
-    if dy.shape != x.shape:
-        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {x.shape})")
-    dx = np.empty_like(x)
+    same_shape(op, "grad_output", dy.shape, x.shape)
+    dx: Array = np.empty_like(x)
     _core.activation(_config.how(), _core.ACTIVATIONS[kind], a, b, x, dy, dx)
     return dx
-
-
-def _number(op: str, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{op}: {name} is {value!r} (expected a number)")
-    return float(value)
 
 
 def _gelu_kind(op: str, approximate: str) -> str:
@@ -130,13 +112,13 @@ def leaky_relu(
     input: ArrayLike, negative_slope: float = 0.01, inplace: bool = False, *, out: Array | None = None
 ) -> Array:
     """``input`` where positive, else ``negative_slope * input``; see `relu` for arguments and errors."""
-    slope = _number("leaky_relu", "negative_slope", negative_slope)
+    slope = number("leaky_relu", "negative_slope", negative_slope)
     return _forward("leaky_relu", "leaky_relu", input, out, slope, 0.0, inplace)
 
 
 def leaky_relu_backward(grad_output: ArrayLike, input: ArrayLike, negative_slope: float = 0.01) -> Array:
     """Gradient of `leaky_relu`."""
-    slope = _number("leaky_relu_backward", "negative_slope", negative_slope)
+    slope = number("leaky_relu_backward", "negative_slope", negative_slope)
     return _backward("leaky_relu_backward", "leaky_relu", grad_output, input, slope)
 
 
@@ -144,17 +126,15 @@ def hardtanh(
     input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False, *, out: Array | None = None
 ) -> Array:
     """``min(max(input, min_val), max_val)``; see `relu` for arguments and errors."""
-    low, high = _number("hardtanh", "min_val", min_val), _number("hardtanh", "max_val", max_val)
+    low, high = number("hardtanh", "min_val", min_val), number("hardtanh", "max_val", max_val)
     if low > high:
         raise ValueError(f"hardtanh: min_val is {low}, max_val is {high} (expected min_val <= max_val)")
     return _forward("hardtanh", "hardtanh", input, out, low, high, inplace)
 
 
-def hardtanh_backward(
-    grad_output: ArrayLike, input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0
-) -> Array:
+def hardtanh_backward(grad_output: ArrayLike, input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """Gradient of `hardtanh`: `grad_output` strictly inside the range, else 0."""
-    low, high = _number("hardtanh_backward", "min_val", min_val), _number("hardtanh_backward", "max_val", max_val)
+    low, high = number("hardtanh_backward", "min_val", min_val), number("hardtanh_backward", "max_val", max_val)
     return _backward("hardtanh_backward", "hardtanh", grad_output, input, low, high)
 
 
@@ -207,7 +187,7 @@ def gelu(input: ArrayLike, *, approximate: str = "none", out: Array | None = Non
     return _forward("gelu", _gelu_kind("gelu", approximate), input, out)
 
 
-def gelu_backward(grad_output: ArrayLike, input: ArrayLike, *, approximate: str = "none") -> Array:
+def gelu_backward(grad_output: ArrayLike, input: ArrayLike, approximate: str = "none") -> Array:
     """Gradient of `gelu`."""
     return _backward("gelu_backward", _gelu_kind("gelu_backward", approximate), grad_output, input)
 
@@ -227,7 +207,9 @@ def _prelu_views(op: str, x: Array, weight: Array) -> Array:
     if weight.ndim > 1 or weight.size == 0:
         raise ValueError(f"{op}: weight has shape {weight.shape} (expected one axis, or a scalar)")
     if weight.size > 1 and (x.ndim < 2 or x.shape[1] != weight.size):
-        raise ValueError(f"{op}: weight has {weight.size} elements, input has shape {x.shape} (expected input.shape[1])")
+        raise ValueError(
+            f"{op}: weight has {weight.size} elements, input has shape {x.shape} (expected input.shape[1])"
+        )
     if x.ndim < 2:
         return x.reshape(1, 1, -1)
     return x.reshape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
@@ -255,14 +237,13 @@ def prelu(input: ArrayLike, weight: ArrayLike, *, out: Array | None = None) -> A
     view = _prelu_views("prelu", x, w)
     with _arrays.into("prelu", out, x.shape, x.dtype, x, w) as y:
         _core.prelu(_config.how(), view, w.reshape(-1), y)
-    return y if out is None else out  # type: ignore[no-any-return]
+    return y if out is None else out
 
 
 def prelu_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     """Gradients of `prelu`: (grad_input, grad_weight)."""
     dy, x, w = _arrays.floating("prelu_backward", grad_output=grad_output, input=input, weight=weight)
-    if dy.shape != x.shape:
-        raise ValueError(f"prelu_backward: grad_output has shape {dy.shape} (expected {x.shape})")
+    same_shape("prelu_backward", "grad_output", dy.shape, x.shape)
     view = _prelu_views("prelu_backward", x, w)
     dx, dw = np.empty_like(x), np.empty_like(w)
     _core.prelu_backward(_config.how(), view, w.reshape(-1), dy, dx, dw)

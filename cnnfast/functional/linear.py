@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
+from cnnfast._geometry.tuples import same_shape
 
 __all__ = ["linear", "linear_backward"]
 
 Array = NDArray[Any]
 
 
-def _check(op: str, x: Array, weight: Array, bias: Array | None) -> None:
+def _check(op: str, x: Array, weight: Array, bias: Array | None) -> tuple[int, ...]:
+    """Shape of the output."""
     if weight.ndim not in (1, 2):
         raise ValueError(f"{op}: weight has shape {weight.shape} (expected (out, in) or (in,))")
     if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
@@ -23,8 +25,14 @@ def _check(op: str, x: Array, weight: Array, bias: Array | None) -> None:
             f"{op}: weight takes {weight.shape[-1]} features, input has shape {x.shape} "
             f"(expected input.shape[-1] == {weight.shape[-1]})"
         )
-    if bias is not None and bias.shape != weight.shape[:-1]:
-        raise ValueError(f"{op}: bias has shape {bias.shape} (expected {weight.shape[:-1]})")
+    shape = (*x.shape[:-1], *weight.shape[:-1])
+    if bias is None:
+        return shape
+    if weight.ndim == 1 and shape:
+        raise ValueError(f"{op}: bias is given, weight has shape {weight.shape} (expected none)")
+    if bias.ndim > len(shape) or any(b not in (1, s) for b, s in zip(bias.shape[::-1], shape[::-1], strict=False)):
+        raise ValueError(f"{op}: bias has shape {bias.shape} (expected what broadcasts to {shape})")
+    return shape
 
 
 def _rows(array: Array, features: int) -> Array:
@@ -39,7 +47,7 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *
     ----------
     input : array_like, shape (..., in), float32 or float64
     weight : array_like, shape (out, in) or (in,), dtype of `input`
-    bias : array_like, shape (out,) or (), optional
+    bias : array_like, shape (out,) or what broadcasts to the output, optional
     out : ndarray, optional
 
     Returns
@@ -59,12 +67,17 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *
     [[11.0, 18.0]]
     """
     x, w, b = _arrays.floating("linear", input=input, weight=weight, bias=bias)
-    _check("linear", x, w, b)
-    rows, matrix = _rows(x, x.shape[-1]), w.reshape(-1, w.shape[-1])
-    with _arrays.into("linear", out, (*x.shape[:-1], *w.shape[:-1]), x.dtype, x, w, b) as y:
-        flat = y.reshape(rows.shape[0], matrix.shape[0])
-        _core.gemm(_config.how(), rows, False, matrix, True, None if b is None else b.reshape(-1), flat)
-    return y if out is None else out  # type: ignore[no-any-return]
+    shape = _check("linear", x, w, b)
+    rows, matrix = _rows(x, x.shape[-1]), np.atleast_2d(w)
+    outputs = matrix.shape[0]
+    vector = b is not None and (b.ndim < 2 or b.size == b.shape[-1])
+    bias_row = np.broadcast_to(b.reshape(-1), outputs) if vector else None
+    with _arrays.into("linear", out, shape, x.dtype, x, w, b) as y:
+        packed = None if bias_row is None else np.ascontiguousarray(bias_row)
+        _core.gemm(_config.how(), rows, False, matrix, True, packed, y.reshape(rows.shape[0], outputs))
+        if b is not None and not vector:
+            y += b
+    return y if out is None else out
 
 
 def linear_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:
@@ -86,10 +99,8 @@ def linear_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike)
     """
     op = "linear_backward"
     dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
-    _check(op, x, w, None)
-    if dy.shape != (*x.shape[:-1], *w.shape[:-1]):
-        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {(*x.shape[:-1], *w.shape[:-1])})")
-    rows, matrix, how = _rows(x, x.shape[-1]), w.reshape(-1, w.shape[-1]), _config.how()
+    same_shape(op, "grad_output", dy.shape, _check(op, x, w, None))
+    rows, matrix, how = _rows(x, x.shape[-1]), np.atleast_2d(w), _config.how()
     dy = dy.reshape(rows.shape[0], matrix.shape[0])
     dx, dw, db = np.empty(x.shape, x.dtype), np.empty(w.shape, w.dtype), np.empty(w.shape[:-1], w.dtype)
     _core.gemm(how, dy, False, matrix, False, None, dx.reshape(rows.shape))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
-from cnnfast._geometry.tuples import integer
+from cnnfast._geometry.tuples import integer, number, same_shape
 
 __all__ = [
     "cross_entropy",
@@ -25,8 +25,8 @@ REDUCTIONS = ("none", "mean", "sum")
 
 
 def _axis_view(op: str, x: Array, dim: Any) -> Array:
-    """x as (outer, classes, inner) around the axis `dim`."""
-    axis, rank = integer(op, "dim", dim), max(x.ndim, 1)
+    """x as (outer, classes, inner) around the axis `dim`; None is the first of 0, 1 or 3 axes, else the second."""
+    axis, rank = integer(op, "dim", int(x.ndim not in (0, 1, 3)) if dim is None else dim), max(x.ndim, 1)
     if not -rank <= axis < rank:
         raise ValueError(f"{op}: dim is {axis} (expected between {-rank} and {rank - 1})")
     shape = x.shape or (1,)
@@ -40,27 +40,27 @@ def _softmax(op: str, logarithm: bool, input: ArrayLike, dim: Any, out: Array | 
     with _arrays.into(op, out, x.shape, x.dtype, x) as y:
         if x.size:
             _core.softmax(_config.how(), logarithm, view, None, y)
-    return y if out is None else out  # type: ignore[no-any-return]
+    return y if out is None else out
 
 
 def _softmax_backward(op: str, logarithm: bool, grad_output: ArrayLike, input: ArrayLike, dim: Any) -> Array:
     dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
-    if dy.shape != x.shape:
-        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {x.shape})")
+    same_shape(op, "grad_output", dy.shape, x.shape)
     y = _softmax(op, logarithm, x, dim, None)
-    dx = np.empty_like(x)
+    dx: Array = np.empty_like(x)
     if x.size:
         _core.softmax(_config.how(), logarithm, _axis_view(op, y, dim), dy, dx)
     return dx
 
 
-def softmax(input: ArrayLike, dim: int, *, out: Array | None = None) -> Array:
+def softmax(input: ArrayLike, dim: int | None = None, *, out: Array | None = None) -> Array:
     """``exp(input) / sum(exp(input))`` along an axis, computed without overflow.
 
     Parameters
     ----------
     input : array_like, float32 or float64
-    dim : int
+    dim : int, optional
+        By default 0 for an input of 0, 1 or 3 axes, else 1, which PyTorch calls deprecated.
     out : ndarray, optional
 
     Returns
@@ -82,17 +82,17 @@ def softmax(input: ArrayLike, dim: int, *, out: Array | None = None) -> Array:
     return _softmax("softmax", False, input, dim, out)
 
 
-def softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int) -> Array:
+def softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int | None = None) -> Array:
     """Gradient of `softmax`: ``y * (grad_output - sum(grad_output * y))`` with ``y = softmax(input, dim)``."""
     return _softmax_backward("softmax_backward", False, grad_output, input, dim)
 
 
-def log_softmax(input: ArrayLike, dim: int, *, out: Array | None = None) -> Array:
+def log_softmax(input: ArrayLike, dim: int | None = None, *, out: Array | None = None) -> Array:
     """Logarithm of `softmax`, computed without cancellation; see there for arguments and errors."""
     return _softmax("log_softmax", True, input, dim, out)
 
 
-def log_softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int) -> Array:
+def log_softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int | None = None) -> Array:
     """Gradient of `log_softmax`: ``grad_output - softmax(input, dim) * sum(grad_output)``."""
     return _softmax_backward("log_softmax_backward", True, grad_output, input, dim)
 
@@ -122,35 +122,35 @@ def _problem(
     x, w = _arrays.floating(op, input=input, weight=weight)
     if reduction not in REDUCTIONS:
         raise ValueError(f"{op}: reduction is {reduction!r} (expected one of {', '.join(map(repr, REDUCTIONS))})")
-    smoothing = float(label_smoothing)
+    smoothing = number(op, "label_smoothing", label_smoothing)
     if not 0 <= smoothing <= 1:
-        raise ValueError(f"{op}: label_smoothing is {label_smoothing!r} (expected between 0 and 1)")
+        raise ValueError(f"{op}: label_smoothing is {smoothing} (expected between 0 and 1)")
     if x.ndim == 0:
         raise ValueError(f"{op}: input has no axes (expected (C,) or (N, C, ...))")
     batch, classes = ((), x.shape[0]) if x.ndim == 1 else (x.shape[:1], x.shape[1])
     lines = (*batch, *x.shape[2:])
-    if w is not None and w.shape != (classes,):
-        raise ValueError(f"{op}: weight has shape {w.shape} (expected ({classes},))")
-    goal = np.asarray(target)
+    if w is not None:
+        same_shape(op, "weight", w.shape, (classes,))
     logits = x.reshape(math.prod(batch), classes, math.prod(x.shape[2:]))
-    weights = None if w is None else w.astype(np.float64)
-    settings = weights, integer(op, "ignore_index", ignore_index), smoothing, lines
+    ignored, goal = integer(op, "ignore_index", ignore_index), np.asarray(target)
+    settings = None if w is None else w.astype(np.float64), ignored, smoothing, lines
     if goal.dtype.kind == "f":
+        if ignored >= 0:
+            raise ValueError(f"{op}: ignore_index is {ignored} (expected none where the target is probabilities)")
         (t,) = _arrays.floating(op, target=goal.astype(x.dtype, copy=False))
-        if t.shape != x.shape:
-            raise ValueError(f"{op}: target has shape {t.shape} (expected {x.shape} of probabilities)")
+        same_shape(op, "target", t.shape, x.shape)
         return _Problem(logits, None, t, *settings)
     (t,) = _arrays.integers(op, target=goal)
-    if t.shape != lines:
-        raise ValueError(f"{op}: target has shape {t.shape} (expected {lines} of classes)")
+    same_shape(op, "target", t.shape, lines)
     return _Problem(logits, t, None, *settings)
 
 
 def _call(op: str, p: _Problem, losses: Array, dx: Array | None) -> None:
+    """Losses of all lines, or dx from the gradient of each loss; the C code checks the targets before it writes."""
     arguments = p.logits, p.target, p.probabilities, p.weight, p.ignore_index, p.smoothing, losses, dx
     if not _core.cross_entropy(_config.how(), *arguments):
         classes = p.logits.shape[1]
-        raise ValueError(f"{op}: target has a value that is no class (expected 0 to {classes - 1}, or {p.ignore_index})")
+        raise ValueError(f"{op}: target has what is no class (expected 0 to {classes - 1}, or {p.ignore_index})")
 
 
 def cross_entropy(
@@ -163,8 +163,8 @@ def cross_entropy(
 ) -> Array:
     """Cross entropy between targets and the softmax of logits.
 
-    ``loss = -sum_c q[c] * log_softmax(input)[c]``, q being ``weight[c]`` times the target distribution mixed with the uniform one:
-    ``(1 - label_smoothing) * t[c] + label_smoothing / C``.
+    ``loss = -sum_c weight[c] * q[c] * log_softmax(input)[c]``, q being the target distribution t mixed with the uniform
+    one: ``q[c] = (1 - label_smoothing) * t[c] + label_smoothing / C``.
 
     Parameters
     ----------
@@ -197,16 +197,14 @@ def cross_entropy(
     """
     op = "cross_entropy"
     p = _problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
-    losses = np.empty(p.lines)
-    if p.logits.size:
+    losses = np.zeros(p.lines)
+    if losses.size:
         _call(op, p, losses, None)
-    if reduction == "none":
-        return losses.astype(p.logits.dtype)
-    total = losses.sum()
-    if reduction == "mean":
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total = np.float64(total) / p.denominator()
-    return np.asarray(total, p.logits.dtype)
+    with np.errstate(all="ignore"):
+        if reduction == "none":
+            return losses.astype(p.logits.dtype)
+        total = losses.sum()
+        return np.asarray(total / p.denominator() if reduction == "mean" else total, p.logits.dtype)
 
 
 def cross_entropy_backward(
@@ -237,13 +235,11 @@ def cross_entropy_backward(
     op = "cross_entropy_backward"
     p = _problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
     dy = np.asarray(grad_output, np.float64)
-    expected = p.lines if reduction == "none" else ()
-    if dy.shape != expected:
-        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {expected})")
+    same_shape(op, "grad_output", dy.shape, p.lines if reduction == "none" else ())
     if reduction == "mean":
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             dy = dy / np.float64(p.denominator())
     dx = np.empty(np.shape(input), p.logits.dtype)
-    if dx.size:
+    if p.target is not None or dx.size:
         _call(op, p, np.ascontiguousarray(np.broadcast_to(dy, p.lines)), dx)
     return dx

@@ -1,65 +1,29 @@
-"""Batch normalisation."""
+"""Batch, instance, group and layer normalisation and their gradients."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from cnnfast import _arrays, _config, _core
+from cnnfast import _arrays
+from cnnfast._geometry.convolution import size
+from cnnfast._geometry.tuples import integer, number
+from cnnfast.functional import _normalization as nd
+from cnnfast.functional._normalization import Array, Gradients
 
-__all__ = ["batch_norm", "batch_norm_backward"]
-
-Array = NDArray[Any]
-
-
-def _view(op: str, x: Array) -> Array:
-    """x as (N, C, points)."""
-    if x.ndim < 2:
-        raise ValueError(f"{op}: input has shape {x.shape} (expected at least (N, C))")
-    return x.reshape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
-
-
-def _per_channel(op: str, name: str, value: Any, channels: int, default: float) -> Array:
-    """A parameter or statistic as float64 (C,)."""
-    if value is None:
-        return np.full(channels, float(default))
-    array = np.asarray(value)
-    if array.shape != (channels,):
-        raise ValueError(f"{op}: {name} has shape {array.shape} (expected ({channels},))")
-    return array.astype(np.float64)
-
-
-def _batch_statistics(op: str, view: Array) -> tuple[Array, Array]:
-    n, channels, points = view.shape
-    if n * points == 1:
-        raise ValueError(f"{op}: input has one value per channel, shape {view.shape} (expected more in training)")
-    mean, variance = np.empty(channels), np.empty(channels)
-    _core.norm_statistics(_config.how(), view, mean, variance)
-    return mean, variance
-
-
-def _statistics(op: str, view: Array, running_mean: Any, running_var: Any, training: bool) -> tuple[Array, Array]:
-    if training:
-        return _batch_statistics(op, view)
-    if running_mean is None or running_var is None:
-        raise ValueError(f"{op}: running_mean or running_var is None (expected both where training is False)")
-    channels = view.shape[1]
-    mean = _per_channel(op, "running_mean", running_mean, channels, 0)
-    return mean, _per_channel(op, "running_var", running_var, channels, 1)
-
-
-def _check_running(op: str, name: str, value: Any, channels: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, np.ndarray) or value.dtype not in _arrays.FLOATS:
-        raise TypeError(f"{op}: {name} is {type(value).__name__} (expected an ndarray of floats, which is updated)")
-    if value.shape != (channels,):
-        raise ValueError(f"{op}: {name} has shape {value.shape} (expected ({channels},))")
-    if not value.flags.writeable:
-        raise ValueError(f"{op}: {name} is read-only (expected an array that can be updated)")
+__all__ = [
+    "batch_norm",
+    "batch_norm_backward",
+    "group_norm",
+    "group_norm_backward",
+    "instance_norm",
+    "instance_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
+]
 
 
 def batch_norm(
@@ -79,13 +43,15 @@ def batch_norm(
     Parameters
     ----------
     input : array_like, shape (N, C, ...), float32 or float64
-    running_mean, running_var : ndarray, shape (C,), or None
+        An empty array of any rank gives an empty array and updates nothing.
+    running_mean, running_var : ndarray, shape (C,), dtype of `input`, or None
         The statistics if not `training`.  In training they are updated in place:
-        ``running += momentum * (statistic of the batch - running)``, with the unbiased variance.
-    weight, bias : array_like, shape (C,), optional
+        ``running = (1 - momentum) * running + momentum * statistic``, with the unbiased variance.
+    weight, bias : array_like, shape (C,), dtype of `input`, optional
     training : bool
         Use mean and biased variance of the batch.
     momentum, eps : float
+        Of any value.
     out : ndarray, optional
 
     Returns
@@ -95,7 +61,8 @@ def batch_norm(
     Raises
     ------
     TypeError, ValueError
-        For dtypes other than float32 and float64, shapes that do not fit, one value per channel in training.
+        For dtypes other than float32 and float64 or dtypes that differ, shapes that do not fit, one value per channel
+        in training, no running statistics without it.
 
     Examples
     --------
@@ -105,25 +72,25 @@ def batch_norm(
     [[-1.0], [1.0]]
     """
     op = "batch_norm"
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
-    view = _view(op, x)
-    n, channels, points = view.shape
-    scale, shift = _per_channel(op, "weight", w, channels, 1), _per_channel(op, "bias", b, channels, 0)
-    if training:
-        _check_running(op, "running_mean", running_mean, channels)
-        _check_running(op, "running_var", running_var, channels)
+    x, w, b, m, v = _arrays.floating(
+        op, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
+    )
+    shape = nd.batch(op, x)
+    count = shape[0] * shape[2]
     if x.size == 0:
-        with _arrays.into(op, out, x.shape, x.dtype) as y:
-            return y  # type: ignore[no-any-return]
-    mean, variance = _statistics(op, view, running_mean, running_var, training)
-    with _arrays.into(op, out, x.shape, x.dtype, x) as y:
-        _core.norm_forward(_config.how(), view, mean, variance, scale, shift, eps, y)
-    if training and running_mean is not None:
-        running_mean += (momentum * (mean - running_mean)).astype(running_mean.dtype)
-    if training and running_var is not None:
-        unbiased = variance * (n * points / (n * points - 1))
-        running_var += (momentum * (unbiased - running_var)).astype(running_var.dtype)
-    return y if out is None else out  # type: ignore[no-any-return]
+        with _arrays.into(op, out, x.shape, x.dtype, x) as y:
+            return y if out is None else out
+    nd.check_running(op, running_mean, running_var, shape[1], training)
+    if training and count == 1:
+        raise ValueError(f"{op}: input has one value per channel, shape {x.shape} (expected more in training)")
+    weight_of_new = number(op, "momentum", momentum)
+    p = nd.problem(op, shape, 0, x, w, b, eps)
+    mean, variance = p.statistics() if training else nd.running(op, m, v)
+    y = nd.forward(op, p, training, mean, variance, x, out)
+    if training:
+        nd.update(running_mean, weight_of_new, mean)
+        nd.update(running_var, weight_of_new, variance * (count / (count - 1)))
+    return y
 
 
 def batch_norm_backward(
@@ -136,8 +103,13 @@ def batch_norm_backward(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> tuple[Array, Array, Array]:
-    """Gradients of `batch_norm` with respect to input, weight and bias; the running statistics are constants.
+) -> Gradients:
+    """Gradients of `batch_norm` with respect to input, weight and bias; running statistics are not updated.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape of `input`
+    input, running_mean, running_var, weight, bias, training, momentum, eps : as in `batch_norm`
 
     Returns
     -------
@@ -149,15 +121,236 @@ def batch_norm_backward(
         As `batch_norm`, and if `grad_output` has not the shape of `input`.
     """
     op = "batch_norm_backward"
-    dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
-    if dy.shape != x.shape:
-        raise ValueError(f"{op}: grad_output has shape {dy.shape} (expected {x.shape})")
-    view = _view(op, x)
-    channels = view.shape[1]
-    scale = _per_channel(op, "weight", w, channels, 1)
-    dx, dw, db = np.empty_like(x), np.zeros(channels), np.zeros(channels)
+    dy, x, w, b, m, v = _arrays.floating(
+        op,
+        grad_output=grad_output,
+        input=input,
+        weight=weight,
+        bias=bias,
+        running_mean=running_mean,
+        running_var=running_var,
+    )
+    shape = nd.batch(op, x)
     if x.size:
-        mean, variance = _statistics(op, view, running_mean, running_var, training)
-        how = _config.how()
-        _core.norm_backward(how, training, dy.reshape(view.shape), view, mean, variance, scale, eps, dx, dw, db)
-    return dx, dw.astype(x.dtype), db.astype(x.dtype)
+        nd.check_running(op, m, v, shape[1], False)
+    p = nd.problem(op, shape, 0, x, w, b, eps)
+    mean, variance = p.statistics() if training or not x.size else nd.running(op, m, v)
+    return nd.backward(op, p, training, mean, variance, dy, x, (shape[1],))
+
+
+def instance_norm(
+    input: ArrayLike,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """`batch_norm` of each sample on its own, D. Ulyanov et al., arXiv:1607.08022.
+
+    Parameters
+    ----------
+    input : array_like, shape (N, C, ...), float32 or float64
+    running_mean, running_var : ndarray, shape (C,), dtype of `input`, or None
+        The statistics if not `use_input_stats`, else updated in place with the means over the batch of the samples'
+        mean and unbiased variance.
+    weight, bias : array_like, shape (C,), dtype of `input`, optional
+    use_input_stats : bool
+    momentum, eps : float
+    out : ndarray, optional
+
+    Returns
+    -------
+    ndarray, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `batch_norm`, and for one point per channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import instance_norm
+    >>> instance_norm(np.array([[[1.0, 3.0]], [[5.0, 9.0]]]), eps=0.0).tolist()
+    [[[-1.0, 1.0]], [[-1.0, 1.0]]]
+    """
+    op = "instance_norm"
+    x, w, b, m, v = _arrays.floating(
+        op, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
+    )
+    n, channels, points = nd.samples(op, x)
+    nd.check_running(op, running_mean, running_var, channels, use_input_stats)
+    weight_of_new = number(op, "momentum", momentum)
+    if not use_input_stats:
+        p = nd.problem(op, (n, channels, points), 0, x, w, b, eps)
+        return nd.forward(op, p, False, *nd.running(op, m, v), x, out)
+    nd.check_points(op, x, points)
+    p = nd.problem(op, (n, channels, points), channels, x, w, b, eps)
+    mean, variance = p.statistics()
+    y = nd.forward(op, p, True, mean, variance, x, out)
+    if x.size:
+        nd.update(running_mean, weight_of_new, mean.reshape(n, channels).mean(0))
+        nd.update(running_var, weight_of_new, variance.reshape(n, channels).mean(0) * (points / (points - 1)))
+    return y
+
+
+def instance_norm_backward(
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    running_mean: ArrayLike | None = None,
+    running_var: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Gradients:
+    """Gradients of `instance_norm` with respect to input, weight and bias; see `batch_norm_backward`."""
+    op = "instance_norm_backward"
+    if not use_input_stats:
+        return batch_norm_backward(grad_output, input, running_mean, running_var, weight, bias, False, momentum, eps)
+    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    shape = nd.samples(op, x)
+    nd.check_points(op, x, shape[2])
+    p = nd.problem(op, shape, shape[1], x, w, b, eps)
+    return nd.backward(op, p, True, *p.statistics(), dy, x, (shape[1],))
+
+
+def _group_problem(op: str, x: Array, num_groups: Any, w: Array | None, b: Array | None, eps: Any) -> nd.Problem:
+    n, channels, points = nd.samples(op, x)
+    groups = integer(op, "num_groups", num_groups, 1)
+    if channels % groups:
+        raise ValueError(f"{op}: input has {channels} channels, num_groups is {groups} (expected a divisor)")
+    if n * channels * points == groups:
+        raise ValueError(f"{op}: input has one value per group, shape {x.shape} (expected more)")
+    return nd.problem(op, (n, channels, points), groups, x, w, b, eps)
+
+
+def group_norm(
+    input: ArrayLike,
+    num_groups: int,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-5,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """``(input - mean) / sqrt(variance + eps) * weight + bias`` per group; Y. Wu and K. He, arXiv:1803.08494.
+
+    Parameters
+    ----------
+    input : array_like, shape (N, C, ...), float32 or float64
+    num_groups : int
+        A divisor of C.  Mean and biased variance are those of C / num_groups neighbouring channels of one sample.
+    weight, bias : array_like, shape (C,), dtype of `input`, optional
+    eps : float
+    out : ndarray, optional
+
+    Returns
+    -------
+    ndarray, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes other than float32 and float64 or dtypes that differ, and shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import group_norm
+    >>> group_norm(np.array([[1.0, 3.0, 5.0, 9.0]]), 2, eps=0.0).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+    """
+    op = "group_norm"
+    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    p = _group_problem(op, x, num_groups, w, b, eps)
+    return nd.forward(op, p, True, *p.statistics(), x, out)
+
+
+def group_norm_backward(
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    num_groups: int,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-5,
+) -> Gradients:
+    """Gradients of `group_norm` with respect to input, weight and bias; see `batch_norm_backward`."""
+    op = "group_norm_backward"
+    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    p = _group_problem(op, x, num_groups, w, b, eps)
+    return nd.backward(op, p, True, *p.statistics(), dy, x, (x.shape[1],))
+
+
+def _layer_problem(
+    op: str, x: Array, normalized_shape: Sequence[int], w: Array | None, b: Array | None, eps: Any
+) -> tuple[nd.Problem, tuple[int, ...]]:
+    """Rows of the normalised axes are samples with a channel a point."""
+    axes = size(op, "normalized_shape", normalized_shape)
+    if not axes or x.shape[-len(axes) :] != axes:
+        raise ValueError(f"{op}: normalized_shape is {axes}, input has shape {x.shape} (expected its last axes)")
+    shape = math.prod(x.shape[: -len(axes)]), math.prod(axes), 1
+    return nd.problem(op, shape, 1, x, w, b, eps, axes), axes
+
+
+def layer_norm(
+    input: ArrayLike,
+    normalized_shape: Sequence[int],
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-5,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """``(input - mean) / sqrt(variance + eps) * weight + bias`` over the last axes; J. Ba et al., arXiv:1607.06450.
+
+    Parameters
+    ----------
+    input : array_like, shape (..., *normalized_shape), float32 or float64
+    normalized_shape : sequence of ints
+        The axes over which mean and biased variance are taken.
+    weight, bias : array_like, shape `normalized_shape`, dtype of `input`, optional
+    eps : float
+    out : ndarray, optional
+
+    Returns
+    -------
+    ndarray, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes other than float32 and float64 or dtypes that differ, and shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import layer_norm
+    >>> layer_norm(np.array([[1.0, 3.0], [5.0, 9.0]]), (2,), eps=0.0).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
+    """
+    op = "layer_norm"
+    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    p, _ = _layer_problem(op, x, normalized_shape, w, b, eps)
+    return nd.forward(op, p, True, *p.statistics(), x, out)
+
+
+def layer_norm_backward(
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    normalized_shape: Sequence[int],
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-5,
+) -> Gradients:
+    """Gradients of `layer_norm` with respect to input, weight and bias; see `batch_norm_backward`."""
+    op = "layer_norm_backward"
+    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    p, axes = _layer_problem(op, x, normalized_shape, w, b, eps)
+    return nd.backward(op, p, True, *p.statistics(), dy, x, axes)

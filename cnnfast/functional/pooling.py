@@ -1,17 +1,48 @@
-"""Max, average and adaptive pooling in 1, 2 and 3 dimensions, unpooling, and their gradients."""
+"""Max, average and Lp pooling in 1, 2 and 3 dimensions, unpooling, and their gradients."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnfast.functional import _pooling as nd
-from cnnfast.functional._naming import named
-from cnnfast.functional._pooling import Array, Ints
+from cnnfast import _arrays, _config, _core
+from cnnfast._geometry import pooling as geometry
+from cnnfast._geometry.convolution import size
+from cnnfast._geometry.pooling import Pool
+from cnnfast._geometry.tuples import flag, integer, number, same_shape
+from cnnfast.functional._naming import ranks
+from cnnfast.functional._pooling import (
+    Array,
+    Ints,
+    average,
+    average_backward,
+    by_index,
+    maximum,
+    maximum_backward,
+)
 
-_MAX_DOC = """Largest element of each window of each plane.
+_FAMILIES = ("max_pool", "avg_pool", "lp_pool", "max_unpool")
+__all__ = [f"{family}{rank}d{suffix}" for family in _FAMILIES for rank in (1, 2, 3) for suffix in ("", "_backward")]
+
+
+@ranks
+def max_poolNd(
+    rank: int,
+    input: ArrayLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    *,
+    out: Array | None = None,
+) -> Any:
+    """Largest element of each window of each plane: ``out[o] = max_t input[o * stride + t * dilation - padding]``.
 
     Parameters
     ----------
@@ -19,40 +50,64 @@ _MAX_DOC = """Largest element of each window of each plane.
     kernel_size : int or tuple of ints
     stride : int or tuple of ints, optional
         None or () means `kernel_size`.
-    padding : int or tuple of ints
-        Points of -inf around each plane, at most half of the window.
+    padding : int, tuple of ints or tuple of pairs ((low, high), ...)
+        Points of -inf around each plane, at most half of `kernel_size`.
     dilation : int or tuple of ints
     ceil_mode : bool
         Keep a last window that is partly outside, if it starts inside the input or its low padding.
     return_indices : bool
-        Also return where each maximum was: its flat index in the plane, int64.  The first of equals wins; NaN wins.
+        Also return where each maximum was: its flat place in the plane.  Of equal elements that is the first in scan
+        order; NaN is larger than anything, and of several NaN it is the last.  A window of nothing but padding has
+        the index -1.
     out : ndarray, optional
+        Where to put the maxima; it may be strided and may overlap the input.
 
     Returns
     -------
-    ndarray, or (ndarray, ndarray of int64) with `return_indices`
+    ndarray of the dtype of `input`, or (ndarray, ndarray of int64) with `return_indices`
+        On each axis (size + padding - dilation * (kernel_size - 1) - 1) / stride + 1 points, rounded down, or up with
+        `ceil_mode`.
 
     Raises
     ------
-    TypeError, ValueError
-        For dtypes other than float32 and float64, and for arguments out of range.
+    TypeError
+        For a dtype other than float32 and float64, or arguments that are no ints or bools.
+    ValueError
+        For a shape that has no window, or values out of range.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from cnnfast.functional import max_poolRANKd
-    >>> max_poolRANKd(np.zeros((1, 2, SHAPE)), 2).shape == (1, 2, *(4,) * RANK)
+    >>> from cnnfast.functional import max_poolNd
+    >>> max_poolNd(np.zeros((1, 2, SHAPE)), 2).shape == (1, 2, *(4,) * RANK)
     True
     """
+    op = f"max_pool{rank}d"
+    (x,) = _arrays.floating(op, input=input)
+    windows = geometry.pool(op, rank, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    return maximum(op, windows, x, return_indices, out)
 
-_MAX_BACKWARD_DOC = """Gradient of `max_poolRANKd`: each gradient goes to the place of the maximum, where several meet they add up.
+
+@ranks
+def max_poolNd_backward(
+    rank: int,
+    grad_output: ArrayLike,
+    indices: ArrayLike,
+    input_size: Sequence[int],
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> Array:
+    """Gradient of `max_poolNd`: each gradient goes to where the maximum was; where several meet they add up.
 
     Parameters
     ----------
     grad_output : array_like, shape of the output
-    indices : array_like of ints, as `max_poolRANKd` returns them
+    indices : array_like of ints, as `max_poolNd` returns them
     input_size : shape of the input
-    kernel_size, stride, padding, dilation, ceil_mode : as in `max_poolRANKd`
+    kernel_size, stride, padding, dilation, ceil_mode : as in `max_poolNd`
 
     Returns
     -------
@@ -61,10 +116,38 @@ _MAX_BACKWARD_DOC = """Gradient of `max_poolRANKd`: each gradient goes to the pl
     Raises
     ------
     TypeError, ValueError
-        As `max_poolRANKd`, and for indices outside of the plane.
+        As `max_poolNd`, and for indices outside of the plane.
     """
+    op = f"max_pool{rank}d_backward"
+    shape = size(op, "input_size", input_size)
+    windows = geometry.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
+    return maximum_backward(op, windows, grad_output, indices)
 
-_AVG_DOC = """Mean of each window of each plane.
+
+def _divisor(op: str, value: Any) -> float:
+    """0 stands for none."""
+    if value is None:
+        return 0.0
+    divisor = integer(op, "divisor_override", value)
+    if divisor == 0:
+        raise ValueError(f"{op}: divisor_override is 0 (expected another number)")
+    return float(divisor)
+
+
+@ranks
+def avg_poolNd(
+    rank: int,
+    input: ArrayLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """Mean of each window of each plane: ``out[o] = sum_t input[o * stride + t - padding] / divisor``.
 
     Parameters
     ----------
@@ -72,14 +155,100 @@ _AVG_DOC = """Mean of each window of each plane.
     kernel_size : int or tuple of ints
     stride : int or tuple of ints, optional
         None or () means `kernel_size`.
-    padding : int or tuple of ints
-        Zeros around each plane, at most half of the window.
+    padding : int, tuple of ints or tuple of pairs ((low, high), ...)
+        Zeros around each plane, at most half of `kernel_size`.
     ceil_mode : bool
         Keep a last window that is partly outside, if it starts inside the input or its low padding.
     count_include_pad : bool
-        Divide by the points of the window including those on padding.
+        Divide by the points of the window including those on padding, else by those of the input only.
     divisor_override : int, optional
         Divide by this instead.
+    out : ndarray, optional
+        Where to put the result; it may be strided and may overlap the input.
+
+    Returns
+    -------
+    ndarray, dtype of `input`
+        Of the shape that `max_poolNd` has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `max_poolNd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import avg_poolNd
+    >>> float(avg_poolNd(np.ones((1, 2, SHAPE)), 2).min())
+    1.0
+    """
+    op = f"avg_pool{rank}d"
+    (x,) = _arrays.floating(op, input=input)
+    divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
+    windows = geometry.pool(op, rank, x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    return average(op, windows, x, count_pad, divisor, out)
+
+
+@ranks
+def avg_poolNd_backward(
+    rank: int,
+    grad_output: ArrayLike,
+    input_size: Sequence[int],
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    """Gradient of `avg_poolNd` with respect to an input of shape `input_size`; arguments as there."""
+    op = f"avg_pool{rank}d_backward"
+    divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
+    shape = size(op, "input_size", input_size)
+    windows = geometry.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
+    return average_backward(op, windows, grad_output, count_pad, divisor)
+
+
+def _lp_windows(
+    op: str, rank: int, x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None, ceil_mode: bool
+) -> tuple[Pool, float, int]:
+    """(Windows, exponent, points of a whole window)."""
+    exponent = number(op, "norm_type", norm_type)
+    if exponent == 0:
+        raise ValueError(f"{op}: norm_type is 0 (expected another number)")
+    windows = geometry.pool(op, rank, x.shape, kernel_size, stride, 0, 1, ceil_mode)
+    return windows, exponent, math.prod(windows.kernel or ())
+
+
+def _mean_of_powers(op: str, windows: Pool, x: Array, exponent: float) -> Array:
+    powers = np.empty_like(x)
+    _core.power(_config.how(), 1.0, exponent, x, powers)
+    return average(op, windows, powers, True, 0.0, None)
+
+
+@ranks
+def lp_poolNd(
+    rank: int,
+    input: ArrayLike,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """Norm of each window of each plane: ``out[o] = (points * mean_t input[o * stride + t] ** p) ** (1 / p)``.
+
+    p is `norm_type`.  As in PyTorch powers keep their sign, so that the root of a negative sum is NaN, and a last
+    window that `ceil_mode` cuts counts as a whole one with the same mean.  For p = inf the result is the largest
+    magnitude, for -inf the smallest.
+
+    Parameters
+    ----------
+    input : array_like, shape (N, C, AXES) or (C, AXES), float32 or float64
+    norm_type : float, not 0
+    kernel_size, stride, ceil_mode : as in `avg_poolNd`
     out : ndarray, optional
 
     Returns
@@ -89,47 +258,76 @@ _AVG_DOC = """Mean of each window of each plane.
     Raises
     ------
     TypeError, ValueError
-        For dtypes other than float32 and float64, and for arguments out of range.
+        As `avg_poolNd`, and for a `norm_type` of 0.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from cnnfast.functional import avg_poolRANKd
-    >>> float(avg_poolRANKd(np.ones((1, 2, SHAPE)), 2).min())
-    1.0
+    >>> from cnnfast.functional import lp_poolNd
+    >>> float(lp_poolNd(np.full((1, 2, SHAPE), 3.0), 1, 2).max()) == 3 * 2**RANK
+    True
     """
+    op = f"lp_pool{rank}d"
+    (x,) = _arrays.floating(op, input=input)
+    windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode)
+    with _arrays.into(op, out, windows.output_shape, x.dtype, x) as y:
+        if math.isinf(exponent):
+            sign = math.copysign(1, exponent)
+            np.multiply(maximum(op, windows, sign * np.abs(x), False, None), sign, out=y)
+        else:
+            mean = _mean_of_powers(op, windows, x, exponent)
+            _core.power(_config.how(), float(points), 1 / exponent, mean, y)
+    return y if out is None else out
 
-_AVG_BACKWARD_DOC = """Gradient of `avg_poolRANKd` with respect to an input of shape `input_size`; arguments as there."""
 
-_ADAPTIVE_DOC = """KIND of windows that divide each plane into `output_size` parts.
+@ranks
+def lp_poolNd_backward(
+    rank: int,
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+) -> Array:
+    """Gradient of `lp_poolNd`, 0 for windows whose sum of powers is 0; arguments as there."""
+    op = f"lp_pool{rank}d_backward"
+    dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
+    windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode)
+    same_shape(op, "grad_output", dy.shape, windows.output_shape)
+    if math.isinf(exponent):
+        _, indices = maximum(op, windows, math.copysign(1, exponent) * np.abs(x), True, None)
+        dx = maximum_backward(op, windows, dy, indices)
+        dx *= np.sign(x)
+        return dx
+    grad = _mean_of_powers(op, windows, x, exponent)
+    _core.power_backward(_config.how(), float(points), 1 / exponent, True, grad, dy, grad)
+    dx = average_backward(op, windows, grad, True, 0.0)
+    _core.power_backward(_config.how(), 1.0, exponent, False, x, dx, dx)
+    return dx
 
-    Output point i of an axis covers ``[floor(i * size / out), ceil((i + 1) * size / out))``.
 
-    Parameters
-    ----------
-    input : array_like, shape (N, C, AXES) or (C, AXES), float32 or float64
-    output_size : int or tuple of ints and None
-        None keeps the size of an axis.
-
-    Returns
-    -------
-    ndarray, dtype of `input` (with `return_indices` also the int64 flat index of each maximum)
-
-    Raises
-    ------
-    TypeError, ValueError
-        For dtypes other than float32 and float64, and for arguments out of range.
-    """
-
-_UNPOOL_DOC = """Put each element where its index says, zeros elsewhere: a partial inverse of `max_poolRANKd`.
+@ranks
+def max_unpoolNd(
+    rank: int,
+    input: ArrayLike,
+    indices: ArrayLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[int] | None = None,
+) -> Array:
+    """Put each element where its index says, zeros elsewhere: a partial inverse of `max_poolNd`.
 
     Parameters
     ----------
     input : array_like, shape (N, C, AXES) or (C, AXES), float32 or float64
     indices : array_like of ints, shape of `input`
-    kernel_size, stride, padding : as in `max_poolRANKd`
+        Flat places in the planes of the output; of several elements with one place the last stays.
+    kernel_size, stride, padding : as in `max_poolNd`
     output_size : shape, optional
-        Spatial or full shape, less than a stride away from the default.
+        Spatial or full shape, on each axis less than a stride away from the default
+        (size - 1) * stride - 2 * padding + kernel_size.
 
     Returns
     -------
@@ -139,174 +337,47 @@ _UNPOOL_DOC = """Put each element where its index says, zeros elsewhere: a parti
     ------
     TypeError, ValueError
         For dtypes other than float32 and float64, arguments out of range, indices outside of the plane.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnfast.functional import max_poolNd, max_unpoolNd
+    >>> x = np.zeros((1, 2, SHAPE))
+    >>> max_unpoolNd(*max_poolNd(x, 2, return_indices=True), 2).shape == x.shape
+    True
     """
+    op = f"max_unpool{rank}d"
+    (x,) = _arrays.floating(op, input=input)
+    (index,) = _arrays.integers(op, indices=indices)
+    same_shape(op, "indices", index.shape, x.shape)
+    planes, shape = geometry.unpool(op, rank, x.shape, kernel_size, stride, padding, output_size)
+    return by_index(op, _core.SCATTER_SET, planes, index, x, shape)
 
 
-def _max_pool(rank: int):  # type: ignore[no-untyped-def]
-    name = f"max_pool{rank}d"
-
-    def function(
-        input: ArrayLike,
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        dilation: Ints = 1,
-        ceil_mode: bool = False,
-        return_indices: bool = False,
-        *,
-        out: Array | None = None,
-    ) -> Any:
-        arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices, out
-        return nd.max_pool(name, rank, input, *arguments)
-
-    return named(function, __name__, name, rank, _MAX_DOC)
-
-
-def _max_pool_backward(rank: int):  # type: ignore[no-untyped-def]
-    name = f"max_pool{rank}d_backward"
-
-    def function(
-        grad_output: ArrayLike,
-        indices: ArrayLike,
-        input_size: Sequence[int],
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        dilation: Ints = 1,
-        ceil_mode: bool = False,
-    ) -> Array:
-        arguments = kernel_size, stride, padding, dilation, ceil_mode
-        return nd.max_pool_backward(name, rank, grad_output, indices, input_size, *arguments)
-
-    return named(function, __name__, name, rank, _MAX_BACKWARD_DOC)
+@ranks
+def max_unpoolNd_backward(
+    rank: int,
+    grad_output: ArrayLike,
+    indices: ArrayLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[int] | None = None,
+) -> Array:
+    """Gradient of `max_unpoolNd`, ``grad_output[indices]`` in each plane; arguments as there."""
+    op = f"max_unpool{rank}d_backward"
+    (dy,) = _arrays.floating(op, grad_output=grad_output)
+    (index,) = _arrays.integers(op, indices=indices)
+    planes, shape = geometry.unpool(op, rank, index.shape, kernel_size, stride, padding, output_size)
+    same_shape(op, "grad_output", dy.shape, shape)
+    return by_index(op, _core.GATHER, planes, index, dy, index.shape)
 
 
-def _avg_pool(rank: int):  # type: ignore[no-untyped-def]
-    name = f"avg_pool{rank}d"
-
-    def function(
-        input: ArrayLike,
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-        *,
-        out: Array | None = None,
-    ) -> Array:
-        arguments = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, out
-        return nd.avg_pool(name, rank, input, *arguments)
-
-    return named(function, __name__, name, rank, _AVG_DOC)
-
-
-def _avg_pool_backward(rank: int):  # type: ignore[no-untyped-def]
-    name = f"avg_pool{rank}d_backward"
-
-    def function(
-        grad_output: ArrayLike,
-        input_size: Sequence[int],
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> Array:
-        arguments = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-        return nd.avg_pool_backward(name, rank, grad_output, input_size, *arguments)
-
-    return named(function, __name__, name, rank, _AVG_BACKWARD_DOC)
-
-
-def _adaptive_avg_pool(rank: int):  # type: ignore[no-untyped-def]
-    name = f"adaptive_avg_pool{rank}d"
-
-    def function(input: ArrayLike, output_size: Any, *, out: Array | None = None) -> Array:
-        return nd.adaptive_avg_pool(name, rank, input, output_size, out)
-
-    return named(function, __name__, name, rank, _ADAPTIVE_DOC.replace("KIND", "Mean"))
-
-
-def _adaptive_avg_pool_backward(rank: int):  # type: ignore[no-untyped-def]
-    name = f"adaptive_avg_pool{rank}d_backward"
-
-    def function(grad_output: ArrayLike, input_size: Sequence[int], output_size: Any) -> Array:
-        return nd.adaptive_avg_pool_backward(name, rank, grad_output, input_size, output_size)
-
-    return named(function, __name__, name, rank, f"Gradient of `{name.removesuffix('_backward')}`.")
-
-
-def _adaptive_max_pool(rank: int):  # type: ignore[no-untyped-def]
-    name = f"adaptive_max_pool{rank}d"
-
-    def function(
-        input: ArrayLike, output_size: Any, return_indices: bool = False, *, out: Array | None = None
-    ) -> Any:
-        return nd.adaptive_max_pool(name, rank, input, output_size, return_indices, out)
-
-    return named(function, __name__, name, rank, _ADAPTIVE_DOC.replace("KIND", "Largest element"))
-
-
-def _adaptive_max_pool_backward(rank: int):  # type: ignore[no-untyped-def]
-    name = f"adaptive_max_pool{rank}d_backward"
-
-    def function(
-        grad_output: ArrayLike, indices: ArrayLike, input_size: Sequence[int], output_size: Any
-    ) -> Array:
-        return nd.adaptive_max_pool_backward(name, rank, grad_output, indices, input_size, output_size)
-
-    return named(function, __name__, name, rank, f"Gradient of `{name.removesuffix('_backward')}`.")
-
-
-def _max_unpool(rank: int):  # type: ignore[no-untyped-def]
-    name = f"max_unpool{rank}d"
-
-    def function(
-        input: ArrayLike,
-        indices: ArrayLike,
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        output_size: Sequence[int] | None = None,
-    ) -> Array:
-        return nd.max_unpool(name, rank, input, indices, kernel_size, stride, padding, output_size)
-
-    return named(function, __name__, name, rank, _UNPOOL_DOC)
-
-
-def _max_unpool_backward(rank: int):  # type: ignore[no-untyped-def]
-    name = f"max_unpool{rank}d_backward"
-
-    def function(
-        grad_output: ArrayLike,
-        indices: ArrayLike,
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        output_size: Sequence[int] | None = None,
-    ) -> Array:
-        return nd.max_unpool_backward(name, rank, grad_output, indices, kernel_size, stride, padding, output_size)
-
-    return named(function, __name__, name, rank, f"Gradient of `max_unpool{rank}d`; arguments as there.")
-
-
-_RANKS = (1, 2, 3)
-max_pool1d, max_pool2d, max_pool3d = map(_max_pool, _RANKS)
-max_pool1d_backward, max_pool2d_backward, max_pool3d_backward = map(_max_pool_backward, _RANKS)
-avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, _RANKS)
-avg_pool1d_backward, avg_pool2d_backward, avg_pool3d_backward = map(_avg_pool_backward, _RANKS)
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_avg_pool, _RANKS)
-adaptive_avg_pool1d_backward, adaptive_avg_pool2d_backward, adaptive_avg_pool3d_backward = map(
-    _adaptive_avg_pool_backward, _RANKS
-)
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_max_pool, _RANKS)
-adaptive_max_pool1d_backward, adaptive_max_pool2d_backward, adaptive_max_pool3d_backward = map(
-    _adaptive_max_pool_backward, _RANKS
-)
-max_unpool1d, max_unpool2d, max_unpool3d = map(_max_unpool, _RANKS)
-max_unpool1d_backward, max_unpool2d_backward, max_unpool3d_backward = map(_max_unpool_backward, _RANKS)
-
-_FAMILIES = ("max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool", "max_unpool")
-__all__ = [f"{family}{rank}d{suffix}" for family in _FAMILIES for rank in _RANKS for suffix in ("", "_backward")]  # noqa: PLE0605
+max_pool1d, max_pool2d, max_pool3d = max_poolNd
+max_pool1d_backward, max_pool2d_backward, max_pool3d_backward = max_poolNd_backward
+avg_pool1d, avg_pool2d, avg_pool3d = avg_poolNd
+avg_pool1d_backward, avg_pool2d_backward, avg_pool3d_backward = avg_poolNd_backward
+lp_pool1d, lp_pool2d, lp_pool3d = lp_poolNd
+lp_pool1d_backward, lp_pool2d_backward, lp_pool3d_backward = lp_poolNd_backward
+max_unpool1d, max_unpool2d, max_unpool3d = max_unpoolNd
+max_unpool1d_backward, max_unpool2d_backward, max_unpool3d_backward = max_unpoolNd_backward

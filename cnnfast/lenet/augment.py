@@ -9,21 +9,22 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+# Of the ranges tried on 8,000 + 2,000 digits of MNIST, these led to the fewest mistakes.
 ROTATION = np.deg2rad(12)
+"""Largest angle."""
 SCALE = 0.15
+"""Largest change of height and of width, as a share."""
 SHEAR = 0.15
+"""Largest slant, in pixels across for one pixel down."""
 SHIFT = 1.5
-"""Largest turn, change of either side, slant and shift (in pixels).
-
-With these, of the ranges tried, the net made the fewest mistakes on 2,000 digits of MNIST after it had learnt 8,000.
-"""
+"""Largest shift down and across, in pixels."""
 
 
 def distort(images: Array, rng: np.random.Generator) -> Array:
     """Return each image turned, scaled, slanted and shifted a little, at random.
 
-    An affine map about the centre, as in LeCun et al. 1998, section III.B ("distortions"), with
-    bilinear interpolation.
+    As LeCun et al. 1998 (section III.B) did with MNIST: an affine map of the plane, here about the
+    centre of the image and with bilinear interpolation.
 
     Parameters
     ----------
@@ -37,13 +38,16 @@ def distort(images: Array, rng: np.random.Generator) -> Array:
     """
     n, _, height, width = images.shape
     y, x = _sources(n, height, width, rng)
-    dy, dx = y % 1, x % 1
-    rows = np.arange(n)[:, None, None] * height + y.astype(np.intp)
-    corner = rows * width + x.astype(np.intp)
+    row, column = y.astype(np.intp), x.astype(np.intp)
+    dy, dx = y - row.astype(np.float32), x - column.astype(np.float32)
+    corner = (np.arange(n)[:, None, None] * height + row) * width + column
     flat = images.ravel()
-    top = (1 - dx) * flat[corner] + dx * flat[corner + 1]
-    bottom = (1 - dx) * flat[corner + width] + dx * flat[corner + width + 1]
-    return ((1 - dy) * top + dy * bottom)[:, None]
+    upper, beside, lower, opposite = (flat[offset:].take(corner) for offset in (0, 1, width, width + 1))
+    upper += dx * (beside - upper)
+    lower += dx * (opposite - lower)
+    upper += dy * (lower - upper)
+    distorted: Array = upper[:, None]
+    return distorted
 
 
 def _sources(n: int, height: int, width: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -52,12 +56,13 @@ def _sources(n: int, height: int, width: int, rng: np.random.Generator) -> tuple
     def uniform(limit: float) -> Array:
         return rng.uniform(-limit, limit, (n, 1, 1)).astype(np.float32)
 
-    y = np.arange(height, dtype=np.float32)[:, None] - np.float32((height - 1) / 2)
-    x = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)
+    middle_y, middle_x = np.float32((height - 1) / 2), np.float32((width - 1) / 2)
+    y = np.arange(height, dtype=np.float32)[:, None] - middle_y
+    x = np.arange(width, dtype=np.float32) - middle_x
     angle, slant = uniform(ROTATION), uniform(SHEAR)
     sin, cos, tall, wide = np.sin(angle), np.cos(angle), 1 + uniform(SCALE), 1 + uniform(SCALE)
-    from_y = (cos * y - sin * x) * tall + uniform(SHIFT) + np.float32((height - 1) / 2)
-    from_x = (sin * y + cos * x) * wide + slant * y + uniform(SHIFT) + np.float32((width - 1) / 2)
-    # Just short of the last pixel, so that the cell's far side is inside.
+    from_y = (cos * y - sin * x) * tall + uniform(SHIFT) + middle_y
+    from_x = (sin * y + cos * x) * wide + slant * y + uniform(SHIFT) + middle_x
+    # Just short of the last pixel, so that the far side of its cell is inside.
     last_y, last_x = np.float32(height - 1.001), np.float32(width - 1.001)
     return np.clip(from_y, 0, last_y), np.clip(from_x, 0, last_x)

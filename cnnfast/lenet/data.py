@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnfast.lenet.errors import UserError, needs
-from cnnfast.lenet.files import read_npz, reason
+from cnnfast._command import UserError, needs, reason
 from cnnfast.lenet.image import FIELD, mnist_form
+from cnnfast.lenet.npz import read_npz
 
 Array = npt.NDArray[Any]
 
@@ -23,9 +23,6 @@ SIDE = 28
 
 HELD_OUT = 0.2
 """Share of scikit-learn's digits that is kept for the test."""
-
-IDX_AXES = {"images-idx3": 3, "labels-idx1": 1}
-"""The two kinds of IDX files that make a set of digits, and their number of axes."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +102,8 @@ def _from_npz(path: Path) -> Data:
 
 def _from_folder(folder: Path) -> Data:
     def part(name: str) -> Digits:
-        images, labels = (_find(folder, f"{name}-{kind}") for kind in IDX_AXES)
-        axes = IDX_AXES.values()
-        x, y = (read_idx(file, ndim) for file, ndim in zip((images, labels), axes))
-        return _digits(str(images), x, str(labels), y)
+        images, labels = (_find(folder, f"{name}-{kind}") for kind in ("images-idx3", "labels-idx1"))
+        return _digits(str(images), read_idx(images, 3), str(labels), read_idx(labels, 1))
 
     return Data(part("train"), part("t10k"), str(folder))
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnfast.lenet.errors import UserError, needs
-from cnnfast.lenet.files import reason
+from cnnfast._command import UserError, needs, reason
 
 FIELD = 32
 """Side of LeNet-5's input (LeCun et al. 1998, section II.B)."""
@@ -94,7 +93,8 @@ def _paper(colors: Array, border: Array) -> Array:
         near = distance <= 3 * np.median(distance)
         solution = np.linalg.lstsq(x[near], y[near], rcond=None)[0]
         fitted = x @ solution
-    return plane @ solution
+    paper: Array = plane @ solution
+    return paper
 
 
 def _stretch(distance: Array, noise: float) -> Array:
@@ -111,7 +111,8 @@ def _stretch(distance: Array, noise: float) -> Array:
         high = distance[dark].mean()
         threshold = (distance[~dark].mean() + high) / 2
     low = np.clip(noise, threshold / 2, threshold)
-    return np.clip((distance - low) / (high - low), 0, 1)
+    stretched: Array = np.clip((distance - low) / (high - low), 0, 1)
+    return stretched
 
 
 def mnist_form(digit: Array) -> Array:

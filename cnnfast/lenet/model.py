@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnfast import functional as F
+from cnnfast._command import UserError, reason, replacing
 from cnnfast.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
-from cnnfast.lenet.errors import UserError
-from cnnfast.lenet.files import read_npz, replacing
+from cnnfast.lenet.npz import read_npz
 
 Array = npt.NDArray[Any]
 
@@ -89,8 +89,9 @@ def save(net: Sequential, path: Path) -> None:
     UserError
         If the file cannot be written.
     """
+    arrays: dict[str, Any] = net.state_dict()
     with replacing(path) as file:
-        np.savez(file, **net.state_dict())
+        np.savez(file, **arrays)
 
 
 def load(path: Path) -> Sequential:
@@ -105,5 +106,5 @@ def load(path: Path) -> Sequential:
     try:
         net.load_state_dict(read_npz(path))
     except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: not the weights of LeNet-5 ({error})") from error
+        raise UserError(f"{path}: not the weights of LeNet-5 ({reason(error)})") from error
     return net

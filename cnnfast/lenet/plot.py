@@ -8,73 +8,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec, SubplotSpec
+from matplotlib.ticker import MaxNLocator
 
+from cnnfast._picture import BLUE, FAINT, INK, RED
 from cnnfast.layers import Sequential
 from cnnfast.lenet.data import Data
-from cnnfast.lenet.errors import UserError, needs
-from cnnfast.lenet.files import replacing
 from cnnfast.lenet.model import probabilities
 from cnnfast.lenet.train import Epoch
 
-with needs("matplotlib"):
-    from matplotlib import rc_context
-    from matplotlib.axes import Axes
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.gridspec import GridSpec, SubplotSpec
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
 Array = npt.NDArray[Any]
-
-INK, FAINT, LINE, BLUE, RED = "#20262d", "#7b8590", "#e3e7ec", "#1f5f99", "#b8402c"
-STYLE = {
-    "font.size": 10,
-    "text.color": INK,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.labelcolor": FAINT,
-    "axes.edgecolor": FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "grid.color": LINE,
-    "savefig.dpi": 150,
-}
 
 ROWS, COLUMNS = 3, 8
 """Digits that the picture has room for."""
-
-
-def check_format(path: Path) -> None:
-    """Raise a `UserError` unless the end of `path` is that of a picture matplotlib can write."""
-    formats = FigureCanvasAgg.get_supported_filetypes()
-    if path.suffix[1:].lower() not in formats:
-        raise UserError(f"{path}: unknown kind of picture (expected .{', .'.join(sorted(formats))})")
-
-
-def save(path: Path, net: Sequential, data: Data, history: Sequence[Epoch]) -> None:
-    """Write the picture, whole or not at all, in the format that the end of its name says.
-
-    Parameters
-    ----------
-    path : Path
-    net : Sequential
-        LeNet-5 at the end of the training.
-    data : Data
-        What it learnt and was tested with.
-    history : sequence of Epoch
-        How the training went.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be written.
-    """
-    with rc_context(STYLE), replacing(path) as file:
-        draw(net, data, history).savefig(file, format=path.suffix[1:].lower())
 
 
 def draw(net: Sequential, data: Data, history: Sequence[Epoch]) -> Figure:
@@ -93,21 +41,25 @@ def draw(net: Sequential, data: Data, history: Sequence[Epoch]) -> Figure:
 
 
 def _draw_headline(figure: Figure, data: Data, history: Sequence[Epoch]) -> None:
-    share, count = 100 * history[-1].accuracy, len(data.test)
-    figure.text(0.07, 0.945, f"LeNet-5 reads {share:.2f} % of {count:,} digits", size=20, weight="bold")
-    learnt = f"that it never saw, after {len(history)} epochs of {len(data.train):,} others"
-    figure.text(0.07, 0.915, f"{learnt} ({Path(data.source).name})", color=FAINT, size=12)
+    accuracy, test, source = 100 * history[-1].accuracy, len(data.test), Path(data.source).name
+    remark = f"that it never saw; learnt from {len(data.train):,} others (epochs: {len(history)}, data: {source})"
+    figure.text(0.07, 0.945, f"LeNet-5 reads {accuracy:.2f} % of {test:,} digits", size=20, weight="bold")
+    # A path may hold dollar signs, which would start a formula.
+    figure.text(0.07, 0.915, remark, color=FAINT, size=12, parse_math=False)
 
 
 def _draw_curves(figure: Figure, place: SubplotSpec, history: Sequence[Epoch]) -> None:
     """Draw the accuracy and below it the loss over the epochs, with their last values."""
-    upper, lower = place.subgridspec(2, 1, hspace=0.28, height_ratios=(1.7, 1)).subplots(sharex=True)
+    cells = place.subgridspec(2, 1, hspace=0.28, height_ratios=(1.7, 1))
+    upper = figure.add_subplot(cells[0])
+    lower = figure.add_subplot(cells[1], sharex=upper)
+    upper.tick_params(labelbottom=False)
     epochs = [epoch.number for epoch in history]
     accuracy = [100 * epoch.accuracy for epoch in history]
     loss = [epoch.loss for epoch in history]
     _draw_curve(upper, "Test accuracy", epochs, accuracy, BLUE, f"{accuracy[-1]:.2f} %")
     _draw_curve(lower, "Training loss", epochs, loss, RED, f"{loss[-1]:.3f}")
-    upper.yaxis.set_major_formatter(PercentFormatter(decimals=0, symbol=" %"))
+    upper.yaxis.set_major_formatter("{x:g} %")
     lower.set_ylim(bottom=0)
     lower.set_xlim(left=0)
     lower.set_xlabel("Epoch")
@@ -118,8 +70,8 @@ def _draw_curve(axes: Axes, title: str, x: list[int], y: list[float], color: str
     axes.set_title(title)
     axes.grid(axis="y")
     axes.plot(x, y, color=color, linewidth=1.8, marker="o", markersize=3.5, clip_on=False)
-    offset = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
-    axes.annotate(last, (x[-1], y[-1]), color=color, weight="bold", **offset)
+    end, beside = (x[-1], y[-1]), (8, 0)
+    axes.annotate(last, end, beside, textcoords="offset points", va="center", color=color, weight="bold")
 
 
 def _draw_confusion(axes: Axes, said: Array, truth: Array) -> None:
@@ -165,8 +117,8 @@ def _draw_hardest(figure: Figure, place: SubplotSpec, data: Data, answers: Array
         "red: what it was → what the net said; grey: read right, but with least confidence",
     )
     grid = place.subgridspec(ROWS, COLUMNS, wspace=0.1, hspace=0.5)
-    for index, cell in zip(np.lexsort((sure, right)), grid, strict=False):
-        axes = figure.add_subplot(cell)
+    for cell, index in enumerate(np.lexsort((sure, right))[: ROWS * COLUMNS]):
+        axes = figure.add_subplot(grid[cell])
         axes.axis("off")
         axes.imshow(data.test.images[index, 0, 4:-4, 4:-4], cmap="gray_r", vmin=0, vmax=1)
         text, color = f"{truth[index]} → {said[index]}", RED

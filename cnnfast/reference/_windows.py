@@ -30,7 +30,7 @@ def interior(p: Conv, padded: Array) -> Array:
     return np.asarray(padded[inside])
 
 
-def pad(p: Conv, x: Array) -> Array:
-    padded = padded_zeros(p)
+def pad(p: Conv, x: Array, value: float = 0) -> Array:
+    padded = padded_zeros(p) + value
     interior(p, padded)[...] = x
     return padded

@@ -44,9 +44,7 @@ _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 def _apply(op: str, function: Function, input: ArrayLike, inplace: bool, out: Array | None) -> Array:
     (x,) = _arrays.floating(op, input=input)
     if inplace:
-        if out is not None or not isinstance(input, np.ndarray):
-            raise ValueError(f"{op}: inplace needs an ndarray as input, and no out")
-        out = input
+        out = _arrays.in_place(op, input, out)
     with np.errstate(all="ignore"):
         return give(op, function(x.astype(np.float64)), x.dtype, out)
 
@@ -189,7 +187,7 @@ def gelu(input: ArrayLike, *, approximate: str = "none", out: Array | None = Non
     return _apply("gelu", _gelu("gelu", approximate)[0], input, False, out)
 
 
-def gelu_backward(grad_output: ArrayLike, input: ArrayLike, *, approximate: str = "none") -> Array:
+def gelu_backward(grad_output: ArrayLike, input: ArrayLike, approximate: str = "none") -> Array:
     """``grad_output * (Phi(x) + x * phi(x))``, or the derivative of the approximation."""
     return _chain("gelu_backward", _gelu("gelu_backward", approximate)[1], grad_output, input)
 

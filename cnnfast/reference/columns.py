@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from cnnfast import _arrays
 from cnnfast._geometry import columns as geometry
 from cnnfast._geometry.convolution import Conv, Padding, size
-from cnnfast._geometry.tuples import ints
+from cnnfast._geometry.tuples import ints, number
 from cnnfast.reference._common import Array, Ints, check_shape, give
 from cnnfast.reference._windows import interior, pad, padded_zeros, taps
 
@@ -26,9 +26,9 @@ __all__ = [
 ]
 
 
-def _gather(p: Conv, x: Array) -> Array:
+def _gather(p: Conv, x: Array, pad_value: float = 0) -> Array:
     """columns[n, c, t, o] = x[n, c, o * stride + t * dilation - padding]."""
-    padded = pad(p, x)
+    padded = pad(p, x, pad_value)
     return np.stack([padded[points] for _, points in taps(p)], axis=2).reshape(_column_shape(p))
 
 
@@ -58,6 +58,7 @@ def im2col(
     dilation: Ints = 1,
     *,
     order: str = "N CK O",
+    pad_value: float = 0,
     out: Array | None = None,
 ) -> Array:
     """``columns[n, c, t, o] = input[n, c, o * stride + t * dilation - padding]``, its axes joined to words by `order`.
@@ -67,7 +68,8 @@ def im2col(
     (x,) = _arrays.floating("im2col", input=input)
     axes, words = geometry.order_axes("im2col", order)
     p = geometry.windows("im2col", x.shape, kernel_size, stride, padding, dilation)
-    columns = _gather(p, x).transpose(axes).reshape(_ordered_shape(p, axes, words))
+    value = number("im2col", "pad_value", pad_value)
+    columns = _gather(p, x, value).transpose(axes).reshape(_ordered_shape(p, axes, words))
     return give("im2col", columns, x.dtype, out)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _random
-from cnnfast._geometry.tuples import check_rank, integer, number
+from cnnfast._geometry.tuples import channel_axes, integer, number
 from cnnfast.reference._common import Array, give, ranks
 
 __all__ = [
@@ -51,7 +51,8 @@ def _drop(op: str, x: Array, p: float, seed: int | None, planes: int, out: Array
     chosen = integer(op, "seed", _random.seed() if seed is None else seed, 0)
     if chosen >= 2**64:
         raise ValueError(f"{op}: seed is {seed!r} (expected an int of 64 bits)")
-    factors = _factors(p, chosen, int(np.prod(x.shape[:planes]))).reshape(*x.shape[:planes], *(1,) * (x.ndim - planes))
+    factors = _factors(p, chosen, int(np.prod(x.shape[:planes])))
+    factors = factors.reshape((*x.shape[:planes], *(1,) * (x.ndim - planes)))
     with np.errstate(invalid="ignore"):
         return give(op, np.where(factors == 0, 0, factors * x), x.dtype, out)
 
@@ -62,20 +63,23 @@ def _probability(op: str, p: float, training: bool = True) -> float:
     return p if training else 0.0
 
 
-def _target(op: str, x: Array, input: object, inplace: bool) -> Array | None:
-    if inplace and x is not input:
-        raise ValueError(f"{op}: inplace needs a C-contiguous ndarray as input")
-    return x if inplace else None
+def _target(op: str, input: object, inplace: bool, out: Array | None) -> Array | None:
+    return _arrays.in_place(op, input, out) if inplace else out
 
 
 def dropout(
-    input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False, *, seed: int | None = None
+    input: ArrayLike,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    seed: int | None = None,
+    out: Array | None = None,
 ) -> Array:
     """``x / (1 - p)`` for elements that are kept, else 0; the draw of an element is its flat index."""
     (x,) = _arrays.floating("dropout", input=input)
-    return _drop(
-        "dropout", x, _probability("dropout", p, training), seed, x.ndim, _target("dropout", x, input, inplace)
-    )
+    target = _target("dropout", input, inplace, out)
+    return _drop("dropout", x, _probability("dropout", p, training), seed, x.ndim, target)
 
 
 def dropout_backward(grad_output: ArrayLike, p: float = 0.5, seed: int = 0) -> Array:
@@ -92,20 +96,21 @@ def dropoutNd(
     inplace: bool = False,
     *,
     seed: int | None = None,
+    out: Array | None = None,
 ) -> Array:
     """``x / (1 - p)`` for planes that are kept, else 0; the draw of plane (n, c) is n * C + c."""
     op = f"dropout{rank}d"
     (x,) = _arrays.floating(op, input=input)
-    check_rank(op, "input", x.shape, rank)
-    return _drop(op, x, _probability(op, p, training), seed, x.ndim - rank, _target(op, x, input, inplace))
+    axes = channel_axes(op, "input", x.shape, rank)
+    return _drop(op, x, _probability(op, p, training), seed, axes, _target(op, input, inplace, out))
 
 
 def dropoutNd_backward(rank: int, grad_output: ArrayLike, p: float = 0.5, seed: int = 0) -> Array:
     """Gradient of `dropoutNd` with that seed: the same factors on `grad_output`."""
     op = f"dropout{rank}d_backward"
     (dy,) = _arrays.floating(op, grad_output=grad_output)
-    check_rank(op, "grad_output", dy.shape, rank)
-    return _drop(op, dy, _probability(op, p), seed, dy.ndim - rank)
+    axes = channel_axes(op, "grad_output", dy.shape, rank)
+    return _drop(op, dy, _probability(op, p), seed, axes)
 
 
 dropout1d, dropout2d, dropout3d = ranks(dropoutNd)

@@ -23,7 +23,7 @@ def _check(op: str, x: Array, w: Array, b: Array | None) -> tuple[int, ...]:
     shape = (*x.shape[:-1], *w.shape[:-1])
     if b is None:
         return shape
-    if w.ndim == 1:
+    if w.ndim == 1 and shape:
         raise ValueError(f"{op}: bias has shape {b.shape}, weight {w.shape} (expected no bias with such a weight)")
     if b.ndim > len(shape) or any(e not in (1, s) for e, s in zip(b.shape[::-1], shape[::-1], strict=False)):
         raise ValueError(f"{op}: bias has shape {b.shape} (expected {w.shape[:1]}, or what broadcasts to {shape})")
@@ -43,7 +43,7 @@ def linear_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike)
     op = "linear_backward"
     dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
     check_shape(op, "grad_output", dy, *_check(op, x, w, None))
-    matrix = w.reshape(-1, w.shape[-1]).astype(np.float64)
+    matrix = np.atleast_2d(w).astype(np.float64)
     count = int(np.prod(x.shape[:-1]))
     rows, grads = x.reshape(count, x.shape[-1]), dy.reshape(count, matrix.shape[0]).astype(np.float64)
     dx = give(op, (grads @ matrix).reshape(x.shape), x.dtype)

@@ -31,28 +31,29 @@ def _log_softmax(x: Array, axis: int) -> Array:
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
 
 
-def _axis(op: str, x: Array, dim: int) -> int:
-    axis, rank = integer(op, "dim", dim), max(x.ndim, 1)
+def _axis(op: str, x: Array, dim: int | None) -> int:
+    """The axis `dim`; without it PyTorch takes the first of 0, 1 or 3 axes, else the second."""
+    axis, rank = integer(op, "dim", int(x.ndim not in (0, 1, 3)) if dim is None else dim), max(x.ndim, 1)
     if not -rank <= axis < rank:
         raise ValueError(f"{op}: dim is {axis} (expected between {-rank} and {rank - 1})")
     return axis
 
 
-def softmax(input: ArrayLike, dim: int, *, out: Array | None = None) -> Array:
+def softmax(input: ArrayLike, dim: int | None = None, *, out: Array | None = None) -> Array:
     """``exp(x) / sum(exp(x))`` along `dim`."""
     (x,) = _arrays.floating("softmax", input=input)
     y = np.exp(_log_softmax(x, _axis("softmax", x, dim)))
     return give("softmax", y.reshape(x.shape), x.dtype, out)
 
 
-def log_softmax(input: ArrayLike, dim: int, *, out: Array | None = None) -> Array:
+def log_softmax(input: ArrayLike, dim: int | None = None, *, out: Array | None = None) -> Array:
     """``x - log(sum(exp(x)))`` along `dim`."""
     (x,) = _arrays.floating("log_softmax", input=input)
     y = _log_softmax(x, _axis("log_softmax", x, dim))
     return give("log_softmax", y.reshape(x.shape), x.dtype, out)
 
 
-def softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int) -> Array:
+def softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int | None = None) -> Array:
     """``y * (grad_output - sum(grad_output * y))`` with y = softmax(x)."""
     op = "softmax_backward"
     dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
@@ -63,7 +64,7 @@ def softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int) -> Arra
     return give(op, (y * (g - (g * y).sum(axis=axis, keepdims=True))).reshape(x.shape), x.dtype)
 
 
-def log_softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int) -> Array:
+def log_softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int | None = None) -> Array:
     """``grad_output - softmax(x) * sum(grad_output)``."""
     op = "log_softmax_backward"
     dy, x = _arrays.floating(op, grad_output=grad_output, input=input)

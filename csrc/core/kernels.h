@@ -6,8 +6,10 @@
 #define CF_KERNELS_H
 #include "base.h"
 #include "../kernels/activation.h"
+#include "../kernels/columns.h"
 #include "../kernels/dense.h"
 #include "../kernels/dropout.h"
+#include "../kernels/lrn.h"
 #include "../kernels/norm.h"
 #include "../kernels/peak.h"
 #include "../kernels/pool.h"
@@ -17,8 +19,10 @@
     CF_DENSE_KERNELS(X)      \
     CF_ACTIVATION_KERNELS(X) \
     CF_POOL_KERNELS(X)       \
+    CF_COLUMNS_KERNELS(X)    \
     CF_PEAK_KERNELS(X)       \
     CF_NORM_KERNELS(X)       \
+    CF_LRN_KERNELS(X)        \
     CF_SOFTMAX_KERNELS(X)    \
     CF_DROPOUT_KERNELS(X)
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Elementwise functions and their derivatives; contracts in activation.h. */
 
-/* X(kind, f(v), f'(v) * g), with the parameters a and b.  Comparisons are written so that NaN goes through as in PyTorch. */
+/* X(kind, f(v), f'(v) * g), with the parameters a and b.  Comparisons are written so that NaN goes through as in
+ * PyTorch. */
+/* clang-format off */
 #define CF_ACTIVATIONS(X)                                                                             \
     X(CF_RELU, v < 0 ? 0 : v, v <= 0 ? 0 : g)                                                         \
     X(CF_LEAKY_RELU, v > 0 ? v : a * v, v > 0 ? g : a * g)                                            \
@@ -13,6 +15,7 @@
     X(CF_GELU, v * normal_distribution(v), g * gelu_slope(v))                                         \
     X(CF_GELU_TANH, v * logistic(gelu_inner(v)), g * gelu_tanh_slope(v))                              \
     X(CF_SILU, v * logistic(v), g * (logistic(v) + v * logistic_slope(v)))
+/* clang-format on */
 
 CF_INLINE real hyperbolic_tangent_slope(real v) { return 4 * logistic_slope(2 * v); }
 

@@ -8,7 +8,7 @@
 #define CF_KERNELS_DROPOUT_H
 #include <stdint.h>
 
-#define CF_DROPOUT_KERNELS(X)                                                                                         \
-    X(dropout, (int64_t n, uint64_t seed, uint64_t first, uint64_t threshold, double scale, const void *x, void *y))
+#define CF_DROPOUT_KERNELS(X) \
+    X(dropout, (int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, double scale, const void *x, void *y))
 
 #endif

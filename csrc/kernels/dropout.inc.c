@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Philox on 16 counters at once: plain loops over them vectorise. */
+/* Philox on many counters at once: plain loops over them vectorise, those over a few would be unrolled into scalars. */
 
-enum { PHILOX_BLOCKS = 16, PHILOX_ROUNDS = 10 };
+enum { PHILOX_BLOCKS = 64, PHILOX_ROUNDS = 10, PHILOX_WORDS = 4 * PHILOX_BLOCKS };
 
-typedef struct {
-    uint32_t word[4][PHILOX_BLOCKS];
-} philox_words;
-
-static void philox(uint64_t seed, uint64_t block, philox_words *out)
+/* Words of the counters `block` and following. */
+CF_INLINE void philox(uint64_t seed, uint64_t block, uint32_t words[PHILOX_WORDS])
 {
     uint32_t a[PHILOX_BLOCKS], b[PHILOX_BLOCKS], c[PHILOX_BLOCKS] = {0}, d[PHILOX_BLOCKS] = {0};
     uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
@@ -26,21 +23,27 @@ static void philox(uint64_t seed, uint64_t block, philox_words *out)
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
-    memcpy(out->word[0], a, sizeof a);
-    memcpy(out->word[1], b, sizeof b);
-    memcpy(out->word[2], c, sizeof c);
-    memcpy(out->word[3], d, sizeof d);
+    for (int i = 0; i < PHILOX_BLOCKS; i++) {
+        words[4 * i] = a[i];
+        words[4 * i + 1] = b[i];
+        words[4 * i + 2] = c[i];
+        words[4 * i + 3] = d[i];
+    }
 }
 
-static void CF_NAME(dropout)(int64_t n, uint64_t seed, uint64_t first, uint64_t threshold, double scale_, const void *x_,
-                             void *y_)
+static void CF_NAME(dropout)(int64_t n, uint64_t seed, uint64_t first, uint32_t threshold, double scale_,
+                             const void *x_, void *y_)
 {
     const real *x = x_, scale = (real)scale_;
     real *y = y_;
-    for (int64_t at = 0; at < n; at += 4 * PHILOX_BLOCKS) {
-        philox_words w;
-        philox(seed, (first + (uint64_t)at) / 4, &w);
-        int64_t count = cf_min(n - at, 4 * PHILOX_BLOCKS);
-        for (int64_t i = 0; i < count; i++) y[at + i] = w.word[i % 4][i / 4] >= threshold ? scale * x[at + i] : 0;
+    for (int64_t at = 0; at < n; at += PHILOX_WORDS) {
+        uint32_t words[PHILOX_WORDS];
+        philox(seed, (first + (uint64_t)at) / 4, words);
+        int64_t count = cf_min(n - at, PHILOX_WORDS);
+        _Pragma("GCC ivdep") for (int64_t i = 0; i < count; i++)
+        {
+            real kept = scale * x[at + i];
+            y[at + i] = words[i] >= threshold ? kept : 0;
+        }
     }
 }

@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Contracts of the kernels of batch norm, on one run of a channel; sums are added in a fixed order, blocks of them in double.
+/* Contracts of the kernels of normalisation, on a stretch of n neighbouring elements.  Sums are added in a fixed order:
+ * some vectors in real, those in double.
  *
- * centered_squares  *total += sum of (x[i] - mean)^2,  i < n
- * normalise         y[i] = (x[i] - mean) * scale + shift
- * norm_sums         *sum += sum of dy[i],  *dot += sum of dy[i] * (x[i] - mean)
- * norm_backward     dx[i] = scale * dy[i] - offset - slope * (x[i] - mean) */
+ * centered_squares  *total += sum of (x[i] - mean)^2
+ * column_sums       totals[i] += x[i]
+ * column_squares    totals[i] += (x[i] - mean[i])^2
+ *
+ * The others take element i's mean m, inverse deviation r, weight w and bias b from a cf_norm_stretch:
+ *
+ * normalise         y[i] = (x[i] - m) * r * w + b
+ * norm_sums         *sum += sum of w * dy[i],  *dot += sum of w * dy[i] * (x[i] - m);  all elements share m
+ * column_dots       sums[i] += dy[i],  dots[i] += dy[i] * (x[i] - m) * r
+ * norm_backward     dx[i] = r * (w * dy[i] - offset - slope * (x[i] - m)),  with an offset and a slope for each m */
 #ifndef CF_KERNELS_NORM_H
 #define CF_KERNELS_NORM_H
 #include <stdint.h>
 
-#define CF_NORM_KERNELS(X)                                                                                          \
-    X(centered_squares, (int64_t n, const void *x, double mean, double *total))                                     \
-    X(normalise, (int64_t n, const void *x, double mean, double scale, double shift, void *y))                      \
-    X(norm_sums, (int64_t n, const void *x, const void *dy, double mean, double *sum, double *dot))                 \
-    X(norm_backward, (int64_t n, const void *x, const void *dy, double mean, double scale, double offset, double slope, \
-                      void *dx))
+/* Element i has mean[i * own_statistics], weight[i * own_weights] and so on. */
+typedef struct {
+    const double *mean, *inverse;
+    const void *weight, *bias;       /* of real */
+    int own_statistics, own_weights; /* 0 or 1 */
+} cf_norm_stretch;
+
+#define CF_NORM_KERNELS(X)                                                                                           \
+    X(centered_squares, (int64_t n, const void *x, double mean, double *total))                                      \
+    X(column_sums, (int64_t n, const void *x, double *totals))                                                       \
+    X(column_squares, (int64_t n, const void *x, const double *mean, double *totals))                                \
+    X(normalise, (int64_t n, const cf_norm_stretch *s, const void *x, void *y))                                      \
+    X(norm_sums, (int64_t n, const cf_norm_stretch *s, const void *x, const void *dy, double *sum, double *dot))     \
+    X(column_dots, (int64_t n, const cf_norm_stretch *s, const void *x, const void *dy, double *sums, double *dots)) \
+    X(norm_backward, (int64_t n, const cf_norm_stretch *s, const double *offset, const double *slope, const void *x, \
+                      const void *dy, void *dx))
 
 #endif

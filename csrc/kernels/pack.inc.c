@@ -118,9 +118,10 @@ static void CF_NAME(sum)(int64_t n, const void *src, double *total)
         vec chain[4] = {zero(), zero(), zero(), zero()};
         for (int64_t j = 0; j < BLOCK; j += 4 * VL)
             CF_UNROLL for (int c = 0; c < 4; c++) chain[c] += load(s + i + j + c * VL);
-        real lanes[VL];
-        store(lanes, (chain[0] + chain[1]) + (chain[2] + chain[3]));
-        for (int l = 0; l < VL; l++) *total += (double)lanes[l];
+        *total += lane_sum((chain[0] + chain[1]) + (chain[2] + chain[3]));
     }
+    vec rest = zero();
+    for (; i + VL <= n; i += VL) rest += load(s + i);
+    *total += lane_sum(rest);
     for (; i < n; i++) *total += (double)s[i];
 }

@@ -1,32 +1,55 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Contracts of the pooling kernels: one row of one plane.  Where a window is given as [start[q], end[q]), it is not empty.
+/* Contracts of the pooling kernels.
  *
- * max_row        y[q] = max(y[q], x[q*step]),  q < n;  NaN wins
- * max_row_index  the same, and index[q] = index0 + q*step where x was taken; a negative index takes anything.  Of equal values the
- *                first stays, of several NaN the last, as in PyTorch.
- * sum_row        y[q] += x[q*step]
- * window_max     as max_row_index over x[start[q]] ... x[end[q] - 1], index0 belonging to x[0]
- * window_sum     y[q] += sum of x[start[q]] ... x[end[q] - 1]
- * window_add     dx[i] += dy[q] for start[q] <= i < end[q]
- * divide_row     y[q] = x[q] / (factor * count[q])
- * scatter_add    dx[index[q]] += dy[q], in ascending q
- * scatter_set    y[index[q]] = x[q], in ascending q
- * gather_index   dx[q] = dy[index[q]] */
+ * A window is reduced down its rows into a line, then along the line: kh + kw operations a point instead of kh * kw.
+ * `op` is the larger (NaN wins) or the sum.  Maxima that know their place carry an index as wide as a real beside each value; of
+ * equal values the least index wins, of several NaN the greatest: the first maximum and the last NaN in scan order, as in
+ * PyTorch.  Padding has the greatest index there is, CF_NOWHERE. */
 #ifndef CF_KERNELS_POOL_H
 #define CF_KERNELS_POOL_H
 #include <stdint.h>
 
-#define CF_POOL_KERNELS(X)                                                                                          \
-    X(max_row, (int64_t n, const void *x, int64_t step, void *y))                                                   \
-    X(max_row_index, (int64_t n, const void *x, int64_t step, int64_t index0, void *y, int64_t *index))             \
-    X(sum_row, (int64_t n, const void *x, int64_t step, void *y))                                                   \
-    X(window_max, (int64_t n, const int64_t *start, const int64_t *end, const void *x, int64_t index0, void *y,     \
-                   int64_t *index))                                                                                 \
-    X(window_sum, (int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))                    \
-    X(window_add, (int64_t n, const int64_t *start, const int64_t *end, const void *dy, void *dx))                  \
-    X(divide_row, (int64_t n, double factor, const double *count, const void *x, void *y))                          \
-    X(scatter_add, (int64_t n, const int64_t *index, const void *dy, void *dx))                                     \
-    X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                       \
-    X(gather_index, (int64_t n, const int64_t *index, const void *dy, void *dx))
+typedef enum { CF_POOL_MAX, CF_POOL_SUM } cf_pool_op;
+
+/* CF_NOWHERE of a real of `size` bytes. */
+static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : INT32_MAX; }
+
+/* X(name, params) of every kernel; q < n, r < rows, t < taps:
+ *
+ * reduce_rows        y[q] = op over r of x[r*ldx + q], and over y[q] itself unless `start`;  rows > 0
+ * reduce_rows_index  the maximum, with at[q] = its index; x[r*ldx + q] has the index index0 + r*ldx + q
+ * reduce_taps        y[r*n + q] = op over t of x[r*ldx + q*step + t*dil]
+ * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is CF_NOWHERE; x[i] has the index at[i]
+ * reduce_spans       y[q] = op over start[q] <= i < end[q] of x[i], no span being empty
+ * reduce_spans_index the maximum of each span, with index as reduce_taps_index
+ * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q])
+ * spread_taps        y[q*step + t*dil] += x[q]: the adjoint of a sum by reduce_taps
+ * spread_spans       y[i] += x[q] for start[q] <= i < end[q]: the adjoint of a sum by reduce_spans
+ * scatter_add        y[index[q]] += x[q], in ascending q
+ * scatter_set        y[index[q]] = x[q], in ascending q
+ * gather             y[q] = x[index[q]]
+ * power              y[q] = (factor * x[q]) ^ exponent
+ * power_backward     dx[q] = dy[q] * d power / d x[q], but 0 where x[q] is 0 if `flat_at_zero` */
+#define CF_POOL_KERNELS(X)                                                                                           \
+    X(reduce_rows, (cf_pool_op op, int start, int64_t n, int64_t rows, const void *x, int64_t ldx, void *y))         \
+    X(reduce_rows_index, (int start, int64_t n, int64_t rows, const void *x, int64_t ldx, int64_t index0, void *y,   \
+                          void *at))                                                                                 \
+    X(reduce_taps, (cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,  \
+                    int64_t ldx, void *y))                                                                           \
+    X(reduce_taps_index, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,           \
+                          const void *at, int64_t ldx, int64_t base, void *y, int64_t *index))                       \
+    X(reduce_spans, (cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))    \
+    X(reduce_spans_index, (int64_t n, const int64_t *start, const int64_t *end, const void *x, const void *at,       \
+                           int64_t base, void *y, int64_t *index))                                                   \
+    X(divide_rows, (int64_t rows, int64_t n, double factor, const int32_t *row_count, const int32_t *count,          \
+                    const void *x, void *y))                                                                         \
+    X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, void *y))                     \
+    X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))                   \
+    X(scatter_add, (int64_t n, const int64_t *index, const void *x, void *y))                                        \
+    X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                        \
+    X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                             \
+    X(power, (int64_t n, double factor, double exponent, const void *x, void *y))                                    \
+    X(power_backward, (int64_t n, double factor, double exponent, int flat_at_zero, const void *x, const void *dy,   \
+                       void *dx))
 
 #endif

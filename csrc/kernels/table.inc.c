@@ -7,10 +7,12 @@
 
 #include "activation.inc.c"
 #include "dropout.inc.c"
+#include "lrn.inc.c"
 #include "norm.inc.c"
 #include "pack.inc.c"
 #include "peak.inc.c"
 #include "pool.inc.c"
+#include "columns.inc.c"
 #include "softmax.inc.c"
 #include "tile.inc.c"
 

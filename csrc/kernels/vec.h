@@ -95,6 +95,16 @@ CF_INLINE void copy(real *restrict dst, const real *restrict src, int64_t n)
     if (i < n) store_part(dst + i, load_part(src + i, n - i), n - i);
 }
 
+/* Sum of the lanes, in double. */
+CF_INLINE double lane_sum(vec v)
+{
+    real lanes[VL];
+    double total = 0;
+    store(lanes, v);
+    for (int l = 0; l < VL; l++) total += (double)lanes[l];
+    return total;
+}
+
 /* Interleave: low = a0 b0 a1 b1 ..., high = the upper halves. */
 #if VL > 1
 #if VL == 2

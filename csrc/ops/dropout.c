@@ -5,7 +5,7 @@
 #include "../core/parallel.h"
 #include "blocking.h"
 
-enum { CHUNK = 4096 }; /* elements a task draws; a multiple of the 4 words of a counter */
+enum { CHUNK = 4096, PLANES = 16 }; /* words that a task draws, a multiple of the 4 of a counter */
 
 typedef struct {
     const cf_dropout_desc *d;
@@ -24,20 +24,23 @@ static void drop_elements(void *ctx, int64_t task, int thread)
                    cf_at_const(j->x, at, j->kn->size), cf_at(j->y, at, j->kn->size));
 }
 
-/* The word of a plane is drawn with its three neighbours; what it does to a one is what it does to the plane. */
-static void drop_plane(void *ctx, int64_t plane, int thread)
+/* What the words of the planes do to ones is what they do to the planes. */
+static void drop_planes(void *ctx, int64_t task, int thread)
 {
     const job *j = ctx;
     const cf_dropout_desc *d = j->d;
-    double ones[4], factors[4], factor = 0;
-    int64_t at = plane * d->run, first = plane / 4 * 4;
+    double ones[PLANES], factors[PLANES]; /* of real */
+    int64_t first = task * PLANES, planes = cf_min(PLANES, d->n - first), size = j->kn->size;
     (void)thread;
-    j->kn->set(4, ones, 1);
-    j->kn->dropout(4, d->seed, (uint64_t)first, d->threshold, d->scale, ones, factors);
-    j->kn->sum(1, cf_at_const(factors, plane - first, j->kn->size), &factor);
-    void *y = cf_at(j->y, at, j->kn->size);
-    if (factor == 0) j->kn->set(d->run, y, 0);
-    else j->kn->scale(d->run, factor, cf_at_const(j->x, at, j->kn->size), y);
+    j->kn->set(planes, ones, 1);
+    j->kn->dropout(planes, d->seed, (uint64_t)first, d->threshold, d->scale, ones, factors);
+    for (int64_t p = 0; p < planes; p++) {
+        int64_t at = (first + p) * d->run;
+        double factor = 0;
+        j->kn->sum(1, cf_at_const(factors, p, size), &factor);
+        if (factor == 0) j->kn->set(d->run, cf_at(j->y, at, size), 0);
+        else j->kn->scale(d->run, factor, cf_at_const(j->x, at, size), cf_at(j->y, at, size));
+    }
 }
 
 cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const void *x, void *y)
@@ -46,6 +49,6 @@ cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const 
     if (!j.kn) return CF_UNSUPPORTED;
     int threads = d->n * d->run < CF_SERIAL_WORK ? 1 : options->threads;
     if (d->run == 1) cf_parallel_for(cf_ceil_div(d->n, CHUNK), threads, drop_elements, &j);
-    else cf_parallel_for(d->n, threads, drop_plane, &j);
+    else cf_parallel_for(cf_ceil_div(d->n, PLANES), threads, drop_planes, &j);
     return CF_OK;
 }

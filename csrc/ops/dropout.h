@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Dropout (N. Srivastava et al., JMLR 15, 2014), inverted: kept elements are scaled by 1 / (1 - p).  Its gradient is the same call on
- * dy.
+/* Dropout (N. Srivastava et al., JMLR 15, 2014), inverted: kept elements are scaled by 1 / (1 - p).  Its gradient is
+ * the same call on dy.
  *
  *   y[i] = word(i / run) >= threshold ? scale * x[i] : 0,  i < n * run;  word: see kernels/dropout.h
  *
@@ -12,7 +12,8 @@
 typedef struct {
     cf_dtype dtype;
     int64_t n, run;
-    uint64_t seed, threshold; /* threshold = floor(p * 2^32) */
+    uint64_t seed;
+    uint32_t threshold; /* floor(p * 2^32), p < 1 */
     double scale;
 } cf_dropout_desc;
 

@@ -1,100 +1,248 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Batch norm: a task is a channel, so sums do not depend on the number of threads. */
+/* Normalisation: a task is a unit (of single points in a batch: some neighbouring units), so no sum depends on the
+ * number of threads. */
 #include "norm.h"
 #include <math.h>
 #include "../core/kernels.h"
 #include "../core/parallel.h"
 #include "blocking.h"
 
+enum { COLUMNS = 64 }; /* neighbouring channels that a task takes where a channel has no two neighbouring elements */
+
 typedef struct {
     const cf_norm_desc *d;
     const cf_kernels *kn;
-    int through_statistics;
-    const void *x, *dy;
-    const double *mean, *variance, *weight, *bias;
+    int own;
+    const void *x, *dy, *weight, *bias;
+    double *mean, *variance;
     void *out;
-    double *first, *second; /* a result a channel each */
+    double *dweight, *dbias;
+    double *dots, *sums; /* parts of dweight and dbias: (channels,) of a batch, else (n, channels) */
 } job;
 
-static int64_t run_at(const job *j, int64_t n, int64_t c) { return (n * j->d->channels + c) * j->d->points; }
+/* The stretches of a task: `count` of them, `len` elements each, `step` apart, the k-th of channel + k * channel_step.
+ */
+typedef struct {
+    int64_t first, step, count, len, channel, channel_step, unit;
+} part;
 
-static const void *x_run(const job *j, int64_t n, int64_t c) { return cf_at_const(j->x, run_at(j, n, c), j->kn->size); }
-static const void *dy_run(const job *j, int64_t n, int64_t c) { return cf_at_const(j->dy, run_at(j, n, c), j->kn->size); }
+/* Neighbours are different channels. */
+static int is_wide(const cf_norm_desc *d) { return d->points == 1; }
+/* Neighbours are different units. */
+static int is_columns(const cf_norm_desc *d) { return d->points == 1 && d->groups == 0; }
 
-static void statistics_of(void *ctx, int64_t c, int thread)
+int64_t cf_norm_units(const cf_norm_desc *d) { return d->groups ? d->n * d->groups : d->channels; }
+
+static int64_t tasks_of(const cf_norm_desc *d)
 {
-    const job *j = ctx;
-    const cf_norm_desc *d = j->d;
-    double sum = 0, squares = 0, count = (double)(d->n * d->points);
-    (void)thread;
-    for (int64_t n = 0; n < d->n; n++) j->kn->sum(d->points, x_run(j, n, c), &sum);
-    double mean = sum / count;
-    for (int64_t n = 0; n < d->n; n++) j->kn->centered_squares(d->points, x_run(j, n, c), mean, &squares);
-    j->first[c] = mean;
-    j->second[c] = squares / count;
+    return is_columns(d) ? cf_ceil_div(d->channels, COLUMNS) : cf_norm_units(d);
 }
 
-static void forward_channel(void *ctx, int64_t c, int thread)
+static double unit_size(const cf_norm_desc *d)
 {
-    const job *j = ctx;
-    double scale = j->weight[c] / sqrt(j->variance[c] + j->d->eps);
-    (void)thread;
-    for (int64_t n = 0; n < j->d->n; n++)
-        j->kn->normalise(j->d->points, x_run(j, n, c), j->mean[c], scale, j->bias[c],
-                         cf_at(j->out, run_at(j, n, c), j->kn->size));
+    return d->groups ? (double)(d->channels / d->groups * d->points) : (double)(d->n * d->points);
 }
 
-static void backward_channel(void *ctx, int64_t c, int thread)
+static part part_of(const cf_norm_desc *d, int64_t task)
 {
-    const job *j = ctx;
-    const cf_norm_desc *d = j->d;
-    double sum = 0, dot = 0, inverse = 1 / sqrt(j->variance[c] + d->eps), count = (double)(d->n * d->points);
-    double scale = j->weight[c] * inverse, offset = 0, slope = 0;
-    (void)thread;
-    for (int64_t n = 0; n < d->n; n++) j->kn->norm_sums(d->points, x_run(j, n, c), dy_run(j, n, c), j->mean[c], &sum, &dot);
-    j->first[c] = dot * inverse;
-    j->second[c] = sum;
-    if (!j->out) return;
-    if (j->through_statistics) {
-        offset = scale * sum / count;
-        slope = scale * dot * inverse * inverse / count;
+    int64_t sample = d->channels * d->points;
+    if (is_columns(d)) {
+        int64_t channel = task * COLUMNS;
+        return (part){channel, sample, d->n, cf_min(COLUMNS, d->channels - channel), channel, 0, channel};
     }
-    for (int64_t n = 0; n < d->n; n++)
-        j->kn->norm_backward(d->points, x_run(j, n, c), dy_run(j, n, c), j->mean[c], scale, offset, slope,
-                             cf_at(j->out, run_at(j, n, c), j->kn->size));
+    if (d->groups == 0) return (part){task * d->points, sample, d->n, d->points, task, 0, task};
+    int64_t channels = d->channels / d->groups, channel = task % d->groups * channels,
+            first = task * channels * d->points;
+    if (is_wide(d)) return (part){first, 0, 1, channels, channel, 0, task};
+    return (part){first, d->points, channels, d->points, channel, 1, task};
 }
 
-static cf_status run(job *j, const cf_options *options, cf_task_fn *fn)
+static const void *at(const job *j, const void *array, const part *p, int64_t k)
 {
+    return cf_at_const(array, p->first + k * p->step, j->kn->size);
+}
+
+static void *out_at(const job *j, const part *p, int64_t k)
+{
+    return cf_at(j->out, p->first + k * p->step, j->kn->size);
+}
+
+static const void *constant(const job *j, int one)
+{
+    static const float f32[] = {0, 1};
+    static const double f64[] = {0, 1};
+    return j->d->dtype == CF_F64 ? (const void *)&f64[one] : (const void *)&f32[one];
+}
+
+static double weight_of(const job *j, int64_t channel)
+{
+    double weight = 0;
+    if (!j->weight) return 1;
+    j->kn->sum(1, cf_at_const(j->weight, channel, j->kn->size), &weight);
+    return weight;
+}
+
+static void unit_statistics(const job *j, const part *p, double *mean, double *variance)
+{
+    const cf_kernels *kn = j->kn;
+    int64_t units = is_columns(j->d) ? p->len : 1;
+    for (int64_t u = 0; u < units; u++) mean[u] = variance[u] = 0;
+    for (int64_t k = 0; k < p->count; k++) {
+        if (is_columns(j->d)) kn->column_sums(p->len, at(j, j->x, p, k), mean);
+        else kn->sum(p->len, at(j, j->x, p, k), mean);
+    }
+    for (int64_t u = 0; u < units; u++) mean[u] /= unit_size(j->d);
+    for (int64_t k = 0; k < p->count; k++) {
+        if (is_columns(j->d)) kn->column_squares(p->len, at(j, j->x, p, k), mean, variance);
+        else kn->centered_squares(p->len, at(j, j->x, p, k), *mean, variance);
+    }
+    for (int64_t u = 0; u < units; u++) variance[u] /= unit_size(j->d);
+}
+
+/* What all stretches of a part share; `inverse` receives the inverse deviations of its units. */
+static cf_norm_stretch shared_of(const job *j, const part *p, double *inverse)
+{
+    double *mean = j->mean + p->unit, *variance = j->variance + p->unit;
+    if (j->own) unit_statistics(j, p, mean, variance);
+    for (int64_t u = 0; u < (is_columns(j->d) ? p->len : 1); u++) inverse[u] = 1 / sqrt(variance[u] + j->d->eps);
+    return (cf_norm_stretch){.mean = mean, .inverse = inverse, .own_statistics = is_columns(j->d)};
+}
+
+static void set_weights(const job *j, cf_norm_stretch *s, int64_t channel)
+{
+    s->weight = j->weight ? cf_at_const(j->weight, channel, j->kn->size) : constant(j, 1);
+    s->bias = j->bias ? cf_at_const(j->bias, channel, j->kn->size) : constant(j, 0);
+    s->own_weights = is_wide(j->d) && j->weight;
+}
+
+static void forward_task(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
+    part p = part_of(j->d, task);
+    double inverse[COLUMNS];
+    cf_norm_stretch s = shared_of(j, &p, inverse);
+    (void)thread;
+    for (int64_t k = 0; k < p.count; k++) {
+        set_weights(j, &s, p.channel + k * p.channel_step);
+        j->kn->normalise(p.len, &s, at(j, j->x, &p, k), out_at(j, &p, k));
+    }
+}
+
+/* Sums over each of the part's units of weight * dy and of weight * dy * (x - mean) / deviation. */
+static void column_gradients(const job *j, const part *p, const cf_norm_stretch *s, double *sum, double *dot)
+{
+    double *sums = j->sums + p->channel, *dots = j->dots + p->channel;
+    for (int64_t k = 0; k < p->count; k++)
+        j->kn->column_dots(p->len, s, at(j, j->x, p, k), at(j, j->dy, p, k), sums, dots);
+    for (int64_t i = 0; i < p->len; i++) {
+        sum[i] = weight_of(j, p->channel + i) * sums[i];
+        dot[i] = weight_of(j, p->channel + i) * dots[i];
+    }
+}
+
+static void unit_gradients(const job *j, const part *p, cf_norm_stretch *s, double *sum, double *dot)
+{
+    int64_t sample = j->d->groups ? p->unit / j->d->groups * j->d->channels : 0;
+    *sum = *dot = 0;
+    for (int64_t k = 0; k < p->count; k++) {
+        int64_t channel = p->channel + k * p->channel_step;
+        double all = 0, product = 0, weight = 1;
+        if (!is_wide(j->d)) {
+            weight = weight_of(j, channel);
+            s->weight = constant(j, 1);
+        }
+        j->kn->norm_sums(p->len, s, at(j, j->x, p, k), at(j, j->dy, p, k), &all, &product);
+        *sum += weight * all;
+        *dot += weight * product * *s->inverse;
+        if (is_wide(j->d)) continue;
+        j->sums[sample + channel] += all;
+        j->dots[sample + channel] += product * *s->inverse;
+    }
+}
+
+static void backward_task(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
+    part p = part_of(j->d, task);
+    double inverse[COLUMNS], offset[COLUMNS], slope[COLUMNS];
+    cf_norm_stretch s = shared_of(j, &p, inverse);
+    (void)thread;
+    set_weights(j, &s, p.channel);
+    if (is_columns(j->d)) column_gradients(j, &p, &s, offset, slope);
+    else unit_gradients(j, &p, &s, offset, slope);
+    for (int64_t u = 0; u < (is_columns(j->d) ? p.len : 1); u++) {
+        offset[u] *= j->own ? 1 / unit_size(j->d) : 0;
+        slope[u] *= j->own ? inverse[u] / unit_size(j->d) : 0;
+    }
+    for (int64_t k = 0; k < p.count; k++) {
+        set_weights(j, &s, p.channel + k * p.channel_step);
+        j->kn->norm_backward(p.len, &s, offset, slope, at(j, j->x, &p, k), at(j, j->dy, &p, k), out_at(j, &p, k));
+    }
+}
+
+/* dweight and dbias of some channels of a group, over all samples. */
+static void add_samples(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
     const cf_norm_desc *d = j->d;
-    j->kn = cf_kernels_for(options->isa, d->dtype);
-    if (!j->kn) return CF_UNSUPPORTED;
-    int threads = d->n * d->channels * d->points < CF_SERIAL_WORK ? 1 : options->threads;
-    cf_parallel_for(d->channels, threads, fn, j);
+    int64_t channels = d->channels / d->groups, blocks = cf_ceil_div(channels, COLUMNS), group = task / blocks;
+    int64_t first = group * channels + task % blocks * COLUMNS, last = cf_min(first + COLUMNS, (group + 1) * channels);
+    (void)thread;
+    for (int64_t n = 0; n < d->n; n++) {
+        int64_t unit = n * d->groups + group, row = n * d->channels;
+        double inverse = 1 / sqrt(j->variance[unit] + d->eps);
+        cf_norm_stretch s = {.mean = j->mean + unit, .inverse = &inverse};
+        if (is_wide(d))
+            j->kn->column_dots(last - first, &s, cf_at_const(j->x, row + first, j->kn->size),
+                               cf_at_const(j->dy, row + first, j->kn->size), j->dbias + first, j->dweight + first);
+        for (int64_t c = first; c < last && !is_wide(d); c++) {
+            j->dbias[c] += j->sums[row + c];
+            j->dweight[c] += j->dots[row + c];
+        }
+    }
+}
+
+static int threads_for(const cf_norm_desc *d, const cf_options *options)
+{
+    return d->n * d->channels * d->points < CF_SERIAL_WORK ? 1 : options->threads;
+}
+
+cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, int own, const void *x, const void *weight,
+                          const void *bias, double *mean, double *variance, void *y)
+{
+    job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .own = own, .x = x, .weight = weight, .bias = bias};
+    if (!j.kn) return CF_UNSUPPORTED;
+    j.mean = mean;
+    j.variance = variance;
+    j.out = y;
+    cf_parallel_for(tasks_of(d), threads_for(d, options), forward_task, &j);
     return CF_OK;
 }
 
-cf_status cf_norm_statistics(const cf_norm_desc *d, const cf_options *options, const void *x, double *mean, double *variance)
+int64_t cf_norm_workspace_bytes(const cf_norm_desc *d)
 {
-    job j = {.d = d, .x = x, .first = mean, .second = variance};
-    return run(&j, options, statistics_of);
+    return d->groups && !is_wide(d) ? 2 * d->n * d->channels * (int64_t)sizeof(double) : 0;
 }
 
-cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, const void *x, const double *mean,
-                          const double *variance, const double *weight, const double *bias, void *y)
+cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int own, const void *dy, const void *x,
+                           const void *weight, double *mean, double *variance, void *dx, double *dweight, double *dbias,
+                           void *workspace)
 {
-    job j = {.d = d, .x = x, .mean = mean, .variance = variance, .weight = weight, .bias = bias, .out = y};
-    return run(&j, options, forward_channel);
-}
-
-cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int through_statistics, const void *dy,
-                           const void *x, const double *mean, const double *variance, const double *weight, void *dx,
-                           double *dweight, double *dbias)
-{
-    job j = {.d = d, .through_statistics = through_statistics, .x = x, .dy = dy, .mean = mean, .variance = variance};
-    j.weight = weight;
+    job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .own = own, .x = x, .dy = dy, .weight = weight};
+    if (!j.kn) return CF_UNSUPPORTED;
+    j.mean = mean;
+    j.variance = variance;
     j.out = dx;
-    j.first = dweight;
-    j.second = dbias;
-    return run(&j, options, backward_channel);
+    j.dweight = dweight;
+    j.dbias = dbias;
+    j.dots = d->groups ? workspace : dweight;
+    j.sums = d->groups ? j.dots + d->n * d->channels : dbias;
+    memset(dweight, 0, (size_t)d->channels * sizeof(double));
+    memset(dbias, 0, (size_t)d->channels * sizeof(double));
+    if (d->groups) memset(workspace, 0, (size_t)cf_norm_workspace_bytes(d));
+    cf_parallel_for(tasks_of(d), threads_for(d, options), backward_task, &j);
+    if (d->groups)
+        cf_parallel_for(d->groups * cf_ceil_div(d->channels / d->groups, COLUMNS), threads_for(d, options), add_samples,
+                        &j);
+    return CF_OK;
 }

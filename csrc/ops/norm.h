@@ -1,25 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Batch norm (S. Ioffe and C. Szegedy, arXiv:1502.03167), x (n, channels, points); statistics and parameters are double,
- * one a channel.
+/* Normalisation of x (n, channels, points):
  *
- *   y = (x - mean[c]) / sqrt(variance[c] + eps) * weight[c] + bias[c] */
+ *   y = (x - mean) / sqrt(variance + eps) * weight[c] + bias[c]
+ *
+ * Elements that share a mean and a (biased) variance are a unit: a channel of the whole batch if groups == 0 (batch
+ * norm, S. Ioffe and C. Szegedy, arXiv:1502.03167), else each of `groups` equal groups of channels of a sample (group
+ * norm, Y. Wu and K. He, arXiv:1803.08494; instance norm with a group a channel; layer norm with one group, its
+ * elements being the channels). */
 #ifndef CF_NORM_H
 #define CF_NORM_H
 #include "../cnnfast.h"
 
 typedef struct {
     cf_dtype dtype;
-    int64_t n, channels, points;
+    int64_t n, channels, points, groups; /* groups divides channels */
     double eps;
 } cf_norm_desc;
 
-/* Mean and biased variance of each channel. */
-cf_status cf_norm_statistics(const cf_norm_desc *d, const cf_options *options, const void *x, double *mean, double *variance);
-cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, const void *x, const double *mean,
-                          const double *variance, const double *weight, const double *bias, void *y);
-/* through_statistics: the statistics are functions of x (training) and not constants.  dx may be NULL. */
-cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int through_statistics, const void *dy,
-                           const void *x, const double *mean, const double *variance, const double *weight, void *dx,
-                           double *dweight, double *dbias);
+int64_t cf_norm_units(const cf_norm_desc *d);
+
+/* mean, variance (units,) are results if `own` (statistics of x), else arguments; weight and bias (channels,) are both
+ * given or both NULL. */
+cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, int own, const void *x, const void *weight,
+                          const void *bias, double *mean, double *variance, void *y);
+
+/* Gradients; statistics that are `own` depend on x.  dweight, dbias (channels,); workspace: cf_norm_workspace_bytes. */
+cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int own, const void *dy, const void *x,
+                           const void *weight, double *mean, double *variance, void *dx, double *dweight, double *dbias,
+                           void *workspace);
+int64_t cf_norm_workspace_bytes(const cf_norm_desc *d);
 
 #endif

@@ -1,214 +1,198 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pooling: an output row is made from the input rows of its window, tap by tap along the row. */
+/* Pooling: down the rows of the windows into a line, then along the line; averages backward the same way up. */
 #include "pool.h"
 #include <math.h>
 #include "../core/kernels.h"
 #include "../core/parallel.h"
 #include "axis.h"
 #include "blocking.h"
+#include "pool_internal.h"
 
-typedef struct {
-    const cf_pool_desc *d;
+typedef struct job job;
+struct job {
+    const cf_pool_plan *p;
     const cf_kernels *kn;
+    void (*fn)(const job *j, int64_t task, int thread);
+    int64_t tasks, chunks;
+    cf_pool_op op;
     const void *x;
-    void *y, *row; /* row: scratch, one a thread */
-    int64_t *index, *start, *end, row_bytes;
-    double *count;
-} job;
+    void *y;
+    int64_t *index, *start, *end;
+    int32_t *count, *row_count;
+    void *scratch;
+};
 
-/* Input points of a window along an axis: first, first + step, ... below last. */
+/* Output rows [h0, h1) and columns [q0, q0 + n) of slice o; `from` is the input column of the line's first real, and
+ * [left, right) the part of the line that is not padding. */
 typedef struct {
-    int64_t first, last, step;
-} window;
+    int64_t plane, o, h0, h1, q0, n, from, left, right;
+} block;
 
-static window window_of(const cf_pool_desc *d, int axis, int64_t o)
+/* Blocks of a plane. */
+static int64_t blocks_of(const cf_pool_plan *p) { return p->desc.out[0] * p->row_blocks * p->column_blocks; }
+
+static block block_of(const cf_pool_plan *p, int64_t task)
 {
-    int64_t in = d->in[axis], out = d->out[axis], step = d->dil[axis];
-    if (d->adaptive) return (window){o * in / out, cf_ceil_div((o + 1) * in, out), 1};
-    int64_t start = o * d->stride[axis] - d->pad[axis], end = start + (d->kernel[axis] - 1) * step + 1;
-    if (start < 0) start += cf_ceil_div(-start, step) * step;
-    return (window){start, cf_min(end, in), step};
+    const cf_pool_desc *d = &p->desc;
+    int64_t c = task % p->column_blocks, r = task / p->column_blocks % p->row_blocks;
+    int64_t slice = task / p->column_blocks / p->row_blocks, q0 = cf_part(d->out[2], p->column_blocks, c);
+    block b = {.plane = slice / d->out[0], .o = slice % d->out[0], .q0 = q0};
+    b.h0 = cf_part(d->out[1], p->row_blocks, r);
+    b.h1 = cf_part(d->out[1], p->row_blocks, r + 1);
+    b.n = cf_part(d->out[2], p->column_blocks, c + 1) - q0;
+    b.from = d->adaptive ? 0 : q0 * d->stride[2] - d->pad[2];
+    b.left = cf_max(0, -b.from);
+    b.right = cf_max(b.left, cf_min(p->ld, d->in[2] - b.from));
+    return b;
 }
 
-/* Points of a window that an average counts. */
-static double points_of(const cf_pool_desc *d, int axis, int64_t o)
-{
-    if (d->adaptive || !d->count_pad) {
-        window w = window_of(d, axis, o);
-        return (double)cf_max(0, cf_ceil_div(w.last - w.first, w.step));
-    }
-    int64_t start = o * d->stride[axis] - d->pad[axis];
-    return (double)(cf_min(start + d->kernel[axis], d->in[axis] + d->pad_hi[axis]) - start);
-}
+/* Elements of the input before row h of slice z, counted from the plane. */
+static int64_t row_at(const cf_pool_desc *d, int64_t z, int64_t h) { return (z * d->in[1] + h) * d->in[2]; }
 
-int64_t cf_pool_workspace(const cf_pool_desc *d, const cf_options *options)
+static void fill(const job *j, void *line, void *at, int64_t first, int64_t last)
 {
-    int64_t used = 0, rows = (d->out[2] + 1) * (int64_t)sizeof(double);
-    for (int i = 0; i < 3; i++) cf_take(&used, rows);
-    return used + cf_round_up(rows, CF_ALIGN) * options->threads;
-}
-
-static cf_status begin(job *j, const cf_pool_desc *d, const cf_options *options, void *workspace)
-{
-    int64_t used = 0, rows = (d->out[2] + 1) * (int64_t)sizeof(double);
-    j->d = d;
-    j->kn = cf_kernels_for(options->isa, d->dtype);
-    j->start = cf_at(workspace, cf_take(&used, rows), 1);
-    j->end = cf_at(workspace, cf_take(&used, rows), 1);
-    j->count = cf_at(workspace, cf_take(&used, rows), 1);
-    j->row = cf_at(workspace, used, 1);
-    j->row_bytes = cf_round_up(rows, CF_ALIGN);
-    for (int64_t o = 0; o < d->out[2]; o++) {
-        window w = window_of(d, 2, o);
-        j->start[o] = w.first;
-        j->end[o] = w.last;
-        j->count[o] = d->divisor != 0 ? 1 : points_of(d, 2, o);
-    }
-    return j->kn ? CF_OK : CF_UNSUPPORTED;
-}
-
-static int threads_for(const cf_pool_desc *d, const cf_options *options)
-{
-    double work = (double)d->planes * (double)cf_volume(d->in);
-    return work < CF_SERIAL_WORK ? 1 : options->threads;
-}
-
-/* The output points [first, last) of a row whose tap t lies inside it, and the input point of the first. */
-static int64_t tap_range(const cf_pool_desc *d, int64_t t, int64_t *first, int64_t *last)
-{
-    int64_t offset = t * d->dil[2] - d->pad[2];
-    cf_valid_range(d->out[2], offset, d->stride[2], d->in[2], first, last);
-    return *first * d->stride[2] + offset;
-}
-
-static void max_from_row(const job *j, const void *x, int64_t index0, void *y, int64_t *index)
-{
-    const cf_pool_desc *d = j->d;
-    if (d->adaptive) {
-        j->kn->window_max(d->out[2], j->start, j->end, x, index0, y, index);
-        return;
-    }
-    for (int64_t t = 0; t < d->kernel[2]; t++) {
-        int64_t first, last, from = tap_range(d, t, &first, &last);
-        const void *tap = cf_at_const(x, from, j->kn->size);
-        void *to = cf_at(y, first, j->kn->size);
-        if (index) j->kn->max_row_index(last - first, tap, d->stride[2], index0 + from, to, index + first);
-        else j->kn->max_row(last - first, tap, d->stride[2], to);
+    int64_t size = j->kn->size;
+    if (last > first) j->kn->set(last - first, cf_at(line, first, size), j->op == CF_POOL_MAX ? -INFINITY : 0);
+    for (int64_t i = first; at && i < last; i++) {
+        if (size == 8) ((int64_t *)at)[i] = INT64_MAX;
+        else ((int32_t *)at)[i] = INT32_MAX;
     }
 }
 
-static void sum_from_row(const job *j, const void *x, void *y)
+/* The windows of output row h, reduced down their rows; `at` has the indices, counted from the window's first slice. */
+static void fill_line(const job *j, const block *b, int64_t h, void *line, void *at)
 {
-    const cf_pool_desc *d = j->d;
-    if (d->adaptive) {
-        j->kn->window_sum(d->out[2], j->start, j->end, x, y);
-        return;
+    const cf_pool_desc *d = &j->p->desc;
+    cf_window wd = cf_pool_window(d, 0, b->o), wh = cf_pool_window(d, 1, h);
+    int64_t size = j->kn->size, width = b->right - b->left, ldx = d->dil[1] * d->in[2];
+    int empty = wd.count == 0 || wh.count == 0 || width == 0;
+    fill(j, line, at, 0, empty ? j->p->ld : b->left);
+    for (int64_t z = 0; z < wd.count && !empty; z++) {
+        int64_t from = row_at(d, z * d->dil[0], wh.first) + b->from + b->left;
+        const void *x = cf_at_const(j->x, b->plane * cf_volume(d->in) + row_at(d, wd.first, 0) + from, size);
+        void *to = cf_at(line, b->left, size);
+        if (at) j->kn->reduce_rows_index(z == 0, width, wh.count, x, ldx, from, to, cf_at(at, b->left, size));
+        else j->kn->reduce_rows(j->op, z == 0, width, wh.count, x, ldx, to);
     }
-    for (int64_t t = 0; t < d->kernel[2]; t++) {
-        int64_t first, last, from = tap_range(d, t, &first, &last);
-        j->kn->sum_row(last - first, cf_at_const(x, from, j->kn->size), d->stride[2], cf_at(y, first, j->kn->size));
+    if (!empty) fill(j, line, at, b->right, j->p->ld);
+}
+
+static void reduce_lines(const job *j, const block *b, const void *line, const void *at, int64_t ld, int64_t to)
+{
+    const cf_pool_desc *d = &j->p->desc;
+    int64_t rows = b->h1 - b->h0, n = b->n, base = row_at(d, cf_pool_window(d, 0, b->o).first, 0), size = j->kn->size;
+    void *y = cf_at(j->y, to, size);
+    int64_t *index = at ? j->index + to : NULL;
+    if (ld == n * d->stride[2]) {
+        n *= rows;
+        rows = 1;
+    }
+    if (!d->adaptive && at)
+        j->kn->reduce_taps_index(rows, n, d->kernel[2], d->dil[2], d->stride[2], line, at, ld, base, y, index);
+    else if (!d->adaptive)
+        j->kn->reduce_taps(j->op, rows, n, d->kernel[2], d->dil[2], d->stride[2], line, ld, y);
+    for (int64_t r = 0; r < rows && d->adaptive; r++) {
+        const void *row = cf_at_const(line, r * ld, size);
+        if (at)
+            j->kn->reduce_spans_index(n, j->start, j->end, row, cf_at_const(at, r * ld, size), base, cf_at(y, r * n, size),
+                                      index + r * n);
+        else j->kn->reduce_spans(j->op, n, j->start, j->end, row, cf_at(y, r * n, size));
     }
 }
 
-/* Task = (plane, output slice). */
-static void max_slice(void *ctx, int64_t task, int thread)
+/* What the divisor has besides the points of the row and of the column. */
+static double slice_count(const cf_pool_desc *d, int64_t o)
 {
-    const job *j = ctx;
-    const cf_pool_desc *d = j->d;
-    int64_t size = j->kn->size, width = d->out[2], plane = task / d->out[0];
-    window wd = window_of(d, 0, task % d->out[0]);
-    (void)thread;
-    for (int64_t h = 0; h < d->out[1]; h++) {
-        window wh = window_of(d, 1, h);
-        int64_t at = (task * d->out[1] + h) * width;
-        int64_t *index = j->index ? j->index + at : NULL;
-        void *y = cf_at(j->y, at, size);
-        j->kn->set(width, y, -INFINITY);
-        for (int64_t q = 0; index && q < width; q++) index[q] = -1;
-        for (int64_t z = wd.first; z < wd.last; z += wd.step)
-            for (int64_t r = wh.first; r < wh.last; r += wh.step) {
-                int64_t row = (z * d->in[1] + r) * d->in[2];
-                max_from_row(j, cf_at_const(j->x, plane * cf_volume(d->in) + row, size), row, y, index);
-            }
-    }
+    return d->divisor != 0 ? d->divisor : (double)cf_pool_points(d, 0, o);
 }
 
-static double row_factor(const cf_pool_desc *d, int64_t z, int64_t h)
+static void pool_block(const job *j, int64_t task, int thread)
 {
-    return d->divisor != 0 ? d->divisor : points_of(d, 0, z) * points_of(d, 1, h);
+    const cf_pool_plan *p = j->p;
+    const cf_pool_desc *d = &p->desc;
+    block b = block_of(p, task);
+    int64_t size = j->kn->size, rows = b.h1 - b.h0;
+    int64_t to = ((b.plane * d->out[0] + b.o) * d->out[1] + b.h0) * d->out[2] + b.q0;
+    void *y = cf_at(j->y, to, size), *line = cf_at(j->scratch, thread, p->scratch_bytes);
+    void *at = j->index ? cf_at(line, rows * p->ld, size) : NULL;
+    if (p->in_place) {
+        int64_t from = b.plane * cf_volume(d->in) + row_at(d, b.o * d->stride[0], b.h0 * d->stride[1]) + b.from;
+        reduce_lines(j, &b, cf_at_const(j->x, from, size), NULL, d->stride[1] * d->in[2], to);
+    } else {
+        for (int64_t r = 0; r < rows; r++)
+            fill_line(j, &b, b.h0 + r, cf_at(line, r * p->ld, size), at ? cf_at(at, r * p->ld, size) : NULL);
+        reduce_lines(j, &b, line, at, p->ld, to);
+    }
+    if (j->op == CF_POOL_SUM)
+        j->kn->divide_rows(rows, b.n, slice_count(d, b.o), j->row_count + b.h0, j->count + b.q0, y, y);
 }
 
-static void average_slice(void *ctx, int64_t task, int thread)
+/* Gradient of one block of one row: divided, spread along a line, added to the rows of the windows. */
+static void spread_block(const job *j, const block *b, const void *dy, void *dx, void *line)
 {
-    const job *j = ctx;
-    const cf_pool_desc *d = j->d;
-    int64_t size = j->kn->size, width = d->out[2], plane = task / d->out[0], o = task % d->out[0];
-    window wd = window_of(d, 0, o);
-    (void)thread;
-    for (int64_t h = 0; h < d->out[1]; h++) {
-        window wh = window_of(d, 1, h);
-        void *y = cf_at(j->y, (task * d->out[1] + h) * width, size);
-        j->kn->set(width, y, 0);
-        for (int64_t z = wd.first; z < wd.last; z += wd.step)
-            for (int64_t r = wh.first; r < wh.last; r += wh.step) {
-                int64_t row = (z * d->in[1] + r) * d->in[2];
-                sum_from_row(j, cf_at_const(j->x, plane * cf_volume(d->in) + row, size), y);
-            }
-        j->kn->divide_row(width, row_factor(d, o, h), j->count, y, y);
-    }
+    const cf_pool_desc *d = &j->p->desc;
+    cf_window wd = cf_pool_window(d, 0, b->o), wh = cf_pool_window(d, 1, b->h0);
+    int64_t size = j->kn->size, width = b->right - b->left;
+    void *divided = cf_at(line, j->p->ld, size);
+    j->kn->divide_rows(1, b->n, slice_count(d, b->o), j->row_count + b->h0, j->count + b->q0, dy, divided);
+    memset(line, 0, (size_t)(j->p->ld * size));
+    if (d->adaptive) j->kn->spread_spans(b->n, j->start, j->end, divided, line);
+    else j->kn->spread_taps(b->n, d->kernel[2], d->dil[2], d->stride[2], divided, line);
+    for (int64_t z = 0; z < wd.count; z++)
+        j->kn->add_rows(cf_at(dx, row_at(d, wd.first + z * d->dil[0], wh.first) + b->from + b->left, size),
+                        d->dil[1] * d->in[2], 1, cf_at_const(line, b->left, size), 0, wh.count, width);
 }
 
-/* Gradient of one output row, already divided, to one input row. */
-static void add_to_row(const job *j, const void *dy, void *dx)
+static void spread_plane(const job *j, int64_t plane, int thread)
 {
-    const cf_pool_desc *d = j->d;
-    if (d->adaptive) {
-        j->kn->window_add(d->out[2], j->start, j->end, dy, dx);
-        return;
-    }
-    for (int64_t t = 0; t < d->kernel[2]; t++) {
-        int64_t first, last, to = tap_range(d, t, &first, &last);
-        j->kn->add_rows(cf_at(dx, to, j->kn->size), 0, d->stride[2], cf_at_const(dy, first, j->kn->size), 0, 1, last - first);
-    }
-}
-
-static void average_plane_backward(void *ctx, int64_t plane, int thread)
-{
-    const job *j = ctx;
-    const cf_pool_desc *d = j->d;
-    int64_t size = j->kn->size, width = d->out[2];
-    void *row = cf_at(j->row, thread, j->row_bytes), *dx = cf_at(j->y, plane * cf_volume(d->in), size);
+    const cf_pool_desc *d = &j->p->desc;
+    int64_t size = j->kn->size, blocks = blocks_of(j->p);
+    void *dx = cf_at(j->y, plane * cf_volume(d->in), size), *line = cf_at(j->scratch, thread, j->p->scratch_bytes);
     memset(dx, 0, (size_t)(cf_volume(d->in) * size));
-    for (int64_t o = 0; o < d->out[0] * d->out[1]; o++) {
-        window wd = window_of(d, 0, o / d->out[1]), wh = window_of(d, 1, o % d->out[1]);
-        const void *dy = cf_at_const(j->x, (plane * d->out[0] * d->out[1] + o) * width, size);
-        j->kn->divide_row(width, row_factor(d, o / d->out[1], o % d->out[1]), j->count, dy, row);
-        for (int64_t z = wd.first; z < wd.last; z += wd.step)
-            for (int64_t r = wh.first; r < wh.last; r += wh.step)
-                add_to_row(j, row, cf_at(dx, (z * d->in[1] + r) * d->in[2], size));
+    for (int64_t i = 0; i < blocks; i++) {
+        block b = block_of(j->p, plane * blocks + i);
+        for (int64_t end = b.h1; b.h0 < end; b.h0++) {
+            int64_t from = ((b.plane * d->out[0] + b.o) * d->out[1] + b.h0) * d->out[2] + b.q0;
+            spread_block(j, &b, cf_at_const(j->x, from, size), dx, line);
+        }
     }
 }
 
-cf_status cf_max_pool(const cf_pool_desc *d, const cf_options *options, const void *x, void *y, int64_t *index, void *workspace)
+/* Tasks may be as small as a plane of 7x7, so a thread takes several at once. */
+enum { CF_CHUNKS = 16 };
+
+static void run_chunk(void *ctx, int64_t chunk, int thread)
 {
-    job j = {.x = x, .y = y, .index = index};
-    cf_status status = begin(&j, d, options, workspace);
-    if (status == CF_OK) cf_parallel_for(d->planes * d->out[0], threads_for(d, options), max_slice, &j);
-    return status;
+    const job *j = ctx;
+    int64_t end = cf_part(j->tasks, j->chunks, chunk + 1);
+    for (int64_t t = cf_part(j->tasks, j->chunks, chunk); t < end; t++) j->fn(j, t, thread);
 }
 
-cf_status cf_average_pool(const cf_pool_desc *d, const cf_options *options, const void *x, void *y, void *workspace)
+static void fill_tables(const job *j)
 {
-    job j = {.x = x, .y = y};
-    cf_status status = begin(&j, d, options, workspace);
-    if (status == CF_OK) cf_parallel_for(d->planes * d->out[0], threads_for(d, options), average_slice, &j);
-    return status;
+    const cf_pool_desc *d = &j->p->desc;
+    for (int64_t o = 0; o < d->out[2]; o++) {
+        cf_window w = cf_pool_window(d, 2, o);
+        j->start[o] = w.first;
+        j->end[o] = w.first + w.count;
+        j->count[o] = d->divisor != 0 ? 1 : (int32_t)cf_pool_points(d, 2, o);
+    }
+    for (int64_t o = 0; o < d->out[1]; o++) j->row_count[o] = d->divisor != 0 ? 1 : (int32_t)cf_pool_points(d, 1, o);
 }
 
-cf_status cf_average_pool_backward(const cf_pool_desc *d, const cf_options *options, const void *dy, void *dx, void *workspace)
+void cf_pool(const cf_pool_plan *p, const void *x, void *y, int64_t *index, void *workspace)
 {
-    job j = {.x = dy, .y = dx};
-    cf_status status = begin(&j, d, options, workspace);
-    if (status == CF_OK) cf_parallel_for(d->planes, threads_for(d, options), average_plane_backward, &j);
-    return status;
+    int average = p->pass == CF_AVERAGE_POOL || p->pass == CF_AVERAGE_POOL_BACKWARD;
+    job j = {.p = p, .op = average ? CF_POOL_SUM : CF_POOL_MAX, .x = x, .y = y, .index = index};
+    j.kn = cf_kernels_for(p->options.isa, p->desc.dtype);
+    j.start = cf_at(workspace, p->start_at, 1);
+    j.end = cf_at(workspace, p->end_at, 1);
+    j.count = cf_at(workspace, p->count_at, 1);
+    j.row_count = cf_at(workspace, p->row_count_at, 1);
+    j.scratch = cf_at(workspace, p->scratch_at, 1);
+    j.fn = p->pass == CF_AVERAGE_POOL_BACKWARD ? spread_plane : pool_block;
+    j.tasks = p->pass == CF_AVERAGE_POOL_BACKWARD ? p->desc.planes : p->desc.planes * blocks_of(p);
+    j.chunks = cf_min(j.tasks, CF_CHUNKS * p->options.threads);
+    if (p->workspace_bytes) fill_tables(&j);
+    cf_parallel_for(j.chunks, p->options.threads, run_chunk, &j);
 }

@@ -12,31 +12,43 @@ typedef struct {
     const int64_t *index;
     const void *x;
     void *y;
+    int outside; /* set by any task that meets an index out of range */
 } job;
 
-static void scatter_plane(void *ctx, int64_t plane, int thread)
+static int all_inside(const int64_t *index, int64_t points, int64_t size)
 {
-    const job *j = ctx;
+    int64_t outside = 0;
+    for (int64_t i = 0; i < points; i++) outside |= (index[i] < 0) | (index[i] >= size);
+    return !outside;
+}
+
+static void scatter_plane(job *j, int64_t plane)
+{
     const int64_t *index = j->index + plane * j->points;
     int gather = j->kind == CF_GATHER;
     const void *x = cf_at_const(j->x, plane * (gather ? j->size : j->points), j->kn->size);
     void *y = cf_at(j->y, plane * (gather ? j->points : j->size), j->kn->size);
-    (void)thread;
+    if (!all_inside(index, j->points, j->size)) {
+        __atomic_store_n(&j->outside, 1, __ATOMIC_RELAXED);
+        return;
+    }
     if (!gather) memset(y, 0, (size_t)(j->size * j->kn->size));
-    if (gather) j->kn->gather_index(j->points, index, x, y);
+    if (gather) j->kn->gather(j->points, index, x, y);
     else if (j->kind == CF_SCATTER_ADD) j->kn->scatter_add(j->points, index, x, y);
     else j->kn->scatter_set(j->points, index, x, y);
+}
+
+static void scatter_planes(void *ctx, int64_t begin, int64_t end)
+{
+    for (int64_t plane = begin; plane < end; plane++) scatter_plane(ctx, plane);
 }
 
 cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points,
                      int64_t size, const int64_t *index, const void *x, void *y)
 {
-    job j = {kind, cf_kernels_for(options->isa, dtype), points, size, index, x, y};
+    job j = {.kind = kind, .kn = cf_kernels_for(options->isa, dtype), .points = points, .size = size, .index = index, .x = x, .y = y};
     if (!j.kn) return CF_UNSUPPORTED;
-    int64_t outside = 0;
-    for (int64_t i = 0; i < planes * points; i++) outside |= (index[i] < 0) | (index[i] >= size);
-    if (outside) return CF_INVALID;
-    int threads = planes * cf_max(points, size) < CF_SERIAL_WORK ? 1 : options->threads;
-    cf_parallel_for(planes, threads, scatter_plane, &j);
-    return CF_OK;
+    int64_t grain = CF_SERIAL_WORK / 2 / cf_max(1, cf_max(points, size));
+    cf_parallel_range(planes, grain, options->threads, scatter_planes, &j);
+    return j.outside ? CF_INVALID : CF_OK;
 }

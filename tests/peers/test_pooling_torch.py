@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnfast.functional import pooling as F
+from cnnfast import functional as F
 
 torch = pytest.importorskip("torch")
 T = torch.nn.functional
@@ -142,3 +142,24 @@ def test_what_pytorch_refuses_is_refused(name: str, shape: tuple[int, ...], argu
         getattr(T, name)(torch.zeros(shape), **arguments)
     with pytest.raises((ValueError, TypeError), match=f"^{name}: "):
         getattr(F, name)(np.zeros(shape), **arguments)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_lp_pool(rank: int, dtype: Any, rng: np.random.Generator) -> None:
+    for norm_type in (1, 2, 3, 0.5, 2.5, -1, np.inf, -np.inf):
+        for signed in (False, True):
+            x = rng.standard_normal((2, 3, *EXTENTS[rank])).astype(dtype)
+            x = x if signed else np.abs(x)
+            x[0, 0] = 0
+            kernel, stride = draw(rng, rank, 1, 2, 3), [None, draw(rng, rank, 1, 2, 3)][int(rng.integers(2))]
+            # lp_pool1d of PyTorch takes no tuples
+            windows = (kernel, stride) if rank > 1 else (kernel[0], stride and stride[0])
+            arguments = norm_type, *windows, bool(rng.integers(2))
+            tensor = torch.tensor(x, requires_grad=True)
+            y = getattr(T, f"lp_pool{rank}d")(tensor, *arguments)
+            compare(getattr(F, f"lp_pool{rank}d")(x, *arguments), y)
+            dy = rng.standard_normal(y.shape).astype(dtype)
+            y.backward(torch.tensor(dy))
+            got = getattr(F, f"lp_pool{rank}d_backward")(dy, x, *arguments)
+            np.testing.assert_allclose(got, tensor.grad, rtol=2e-5, atol=1e-5)

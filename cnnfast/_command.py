@@ -1,39 +1,25 @@
-"""Files that are read whole or refused, and written whole or not at all."""
+"""What the commands share: the one error, the hint for a missing extra, files whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
-import numpy.typing as npt
-
-from cnnfast.lenet.errors import UserError
+from typing import BinaryIO
 
 
-def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of an .npz file by name.
+class UserError(Exception):
+    """Something that the user can mend; the command line shows it as one line."""
 
-    Raises
-    ------
-    UserError
-        If the file cannot be read, is no .npz file, or holds pickled objects.
-    """
+
+@contextmanager
+def needs(package: str, extra: str = "lenet") -> Iterator[None]:
+    """Context manager around imports of `package`, which ``cnnfast[extra]`` brings."""
     try:
-        with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise UserError(f"{path}: not an .npz file")
-            with np.load(file, allow_pickle=False) as archive:
-                return dict(archive)
-    except OSError as error:
-        raise UserError(f"{path}: {reason(error)}") from error
-    except (ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: damaged .npz file ({reason(error)})") from error
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"this needs {package}: pip install 'cnnfast[{extra}]'") from error
 
 
 @contextmanager
@@ -63,15 +49,16 @@ def _draft(path: Path) -> Iterator[BinaryIO]:
     """Context manager: a new file beside `path`, where a rename is atomic; removed at the end."""
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    if target.exists() and not target.is_file():
-        raise UserError(f"{path}: not a regular file")
     try:
+        if target.exists() and not target.is_file():
+            raise UserError(f"{path}: not a regular file")
         with draft.open("xb") as file:
-            yield file
+            try:
+                yield file
+            finally:
+                draft.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path}: {reason(error)}") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def reason(error: BaseException) -> str:

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Windows of pooling, between plan and run. */
+#ifndef CF_POOL_INTERNAL_H
+#define CF_POOL_INTERNAL_H
+#include "../core/kernels.h"
+#include "pool.h"
+
+/* Input points first, first + dil, ...: the part of a window that is not padding. */
+typedef struct {
+    int64_t first, count;
+} cf_window;
+
+cf_window cf_pool_window(const cf_pool_desc *d, int axis, int64_t o);
+
+/* Points of the window of output point o that an average counts. */
+int64_t cf_pool_points(const cf_pool_desc *d, int axis, int64_t o);
+
+#endif

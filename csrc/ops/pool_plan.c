@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Plan of a pooling problem: its simplest form, and how it is cut into tasks. */
+#include "blocking.h"
+#include "pool.h"
+#include "pool_internal.h"
+
+/* Reals of the lines of a task: with their indices, half of a 32 KB L1 in float.  Windows too wide for that get a line
+ * with at least CF_COLUMNS points, which keeps the loops along it long. */
+enum { CF_LINES = 2048, CF_COLUMNS = 64 };
+
+cf_window cf_pool_window(const cf_pool_desc *d, int axis, int64_t o)
+{
+    int64_t in = d->in[axis], out = d->out[axis], step = d->dil[axis];
+    if (d->adaptive) return (cf_window){o * in / out, cf_ceil_div((o + 1) * in, out) - o * in / out};
+    int64_t start = o * d->stride[axis] - d->pad[axis], end = cf_min(start + (d->kernel[axis] - 1) * step + 1, in);
+    if (start < 0) start += cf_ceil_div(-start, step) * step;
+    return (cf_window){start, cf_max(0, cf_ceil_div(end - start, step))};
+}
+
+int64_t cf_pool_points(const cf_pool_desc *d, int axis, int64_t o)
+{
+    if (d->adaptive || !d->count_pad) return cf_pool_window(d, axis, o).count;
+    int64_t start = o * d->stride[axis] - d->pad[axis];
+    return cf_min(start + d->kernel[axis], d->in[axis] + d->pad_hi[axis]) - start;
+}
+
+/* Adaptive windows of one size are plain ones. */
+static void make_plain(cf_pool_desc *d)
+{
+    for (int i = 0; i < 3; i++)
+        if (d->in[i] % d->out[i]) return;
+    d->adaptive = 0;
+    for (int i = 0; i < 3; i++) d->kernel[i] = d->stride[i] = d->in[i] / d->out[i];
+}
+
+static int is_whole(const cf_pool_desc *d, int i)
+{
+    return d->out[i] == 1 && d->kernel[i] == d->in[i] && d->dil[i] == 1 && d->pad[i] == 0 && d->pad_hi[i] == 0;
+}
+
+/* Axes that one window covers are one long row. */
+static void merge_whole_axes(cf_pool_desc *d)
+{
+    for (int i = 1; i >= 0 && is_whole(d, i) && is_whole(d, 2); i--) {
+        d->in[2] = d->kernel[2] = d->stride[2] = d->in[2] * d->in[i];
+        d->in[i] = d->kernel[i] = d->stride[i] = 1;
+    }
+}
+
+/* Planes whose windows do not cross their ends are rows of one plane, where no index tells planes apart. */
+static void join_planes(cf_pool_desc *d)
+{
+    int64_t span = (d->kernel[1] - 1) * d->dil[1] + 1;
+    if (d->in[0] != 1 || d->out[0] != 1 || d->kernel[0] != 1 || d->pad[0] || d->pad_hi[0]) return;
+    if (d->pad[1] || d->pad_hi[1] || span > d->stride[1] || d->in[1] != d->out[1] * d->stride[1]) return;
+    d->in[1] *= d->planes;
+    d->out[1] *= d->planes;
+    d->planes = 1;
+}
+
+/* Reals under the windows of n points of a row, and at least n steps: then lines whose windows do not overlap are one line. */
+static int64_t line_of(const cf_pool_desc *d, int64_t n)
+{
+    int64_t step = d->stride[2], span = (d->kernel[2] - 1) * d->dil[2] + 1;
+    return d->adaptive ? d->in[2] : cf_max(n * step, (n - 1) * step + span);
+}
+
+/* Whether every window is one row, inside the source. */
+static int is_in_place(const cf_pool_desc *d)
+{
+    int64_t end = (d->out[2] - 1) * d->stride[2] + (d->kernel[2] - 1) * d->dil[2] + 1;
+    return !d->adaptive && d->kernel[0] * d->kernel[1] == 1 && d->pad[2] == 0 && end <= d->in[2];
+}
+
+static void cut(cf_pool_plan *p)
+{
+    const cf_pool_desc *d = &p->desc;
+    int64_t whole = line_of(d, d->out[2]), columns = d->out[2], rows = 1;
+    if (whole <= CF_LINES || d->adaptive) rows = cf_max(1, cf_min(d->out[1], CF_LINES / whole));
+    else columns = cf_min(columns, cf_max(CF_COLUMNS, (CF_LINES - line_of(d, 1)) / d->stride[2]));
+    p->row_blocks = cf_ceil_div(d->out[1], rows);
+    p->column_blocks = cf_ceil_div(d->out[2], columns);
+    p->ld = line_of(d, cf_ceil_div(d->out[2], p->column_blocks));
+    p->scratch_bytes = cf_round_up((2 * rows * p->ld + columns) * (d->dtype == CF_F64 ? 8 : 4), CF_ALIGN);
+}
+
+/* Elements of the slices that a window spans: their places fit an integer as wide as a real. */
+static int is_indexable(const cf_pool_desc *d)
+{
+    int64_t slices = d->adaptive ? d->in[0] / d->out[0] + 2 : (d->kernel[0] - 1) * d->dil[0] + 1;
+    return cf_min(slices, d->in[0]) * d->in[1] * d->in[2] < cf_nowhere(d->dtype == CF_F64 ? 8 : 4);
+}
+
+static void lay_out(cf_pool_plan *p)
+{
+    const cf_pool_desc *d = &p->desc;
+    int64_t used = 0;
+    p->start_at = cf_take(&used, d->out[2] * (int64_t)sizeof(int64_t));
+    p->end_at = cf_take(&used, d->out[2] * (int64_t)sizeof(int64_t));
+    p->count_at = cf_take(&used, d->out[2] * (int64_t)sizeof(int32_t));
+    p->row_count_at = cf_take(&used, d->out[1] * (int64_t)sizeof(int32_t));
+    p->scratch_at = used;
+    p->workspace_bytes = used + p->scratch_bytes * p->options.threads;
+}
+
+cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_desc *desc, const cf_options *options)
+{
+    if (!cf_kernels_for(options->isa, desc->dtype)) return CF_UNSUPPORTED;
+    *p = (cf_pool_plan){.desc = *desc, .pass = pass, .options = *options};
+    cf_pool_desc *d = &p->desc;
+    if (d->planes == 0 || cf_volume(d->out) == 0) return CF_OK;
+    if (d->adaptive) make_plain(d);
+    if (!d->adaptive) merge_whole_axes(d);
+    if (!d->adaptive && (pass == CF_MAX_POOL || pass == CF_AVERAGE_POOL)) join_planes(d);
+    if (pass == CF_MAX_POOL_INDEX && !is_indexable(d)) return CF_TOO_LARGE;
+    if ((double)d->planes * (double)cf_max(cf_volume(d->in), cf_volume(d->out)) < CF_SERIAL_WORK) p->options.threads = 1;
+    p->in_place = pass != CF_MAX_POOL_INDEX && is_in_place(d);
+    cut(p);
+    lay_out(p);
+    return CF_OK;
+}

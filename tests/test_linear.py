@@ -1,0 +1,87 @@
+"""Fully connected layers on integers: every bit is that of the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import integers
+
+from cnnfast import functional as F
+from cnnfast import reference as R
+
+Generator = np.random.Generator
+
+# Input and weight: single rows and columns, tails of tiles, sums longer than a pass of the tile, nothing at all.
+SHAPES = [
+    ((3,), (2, 3)),
+    ((3,), (3,)),
+    ((4, 3), (3,)),
+    ((1, 1), (1, 1)),
+    ((1, 400), (120, 400)),
+    ((5, 17), (33, 17)),
+    ((2, 3, 7), (5, 7)),
+    ((64, 256), (10, 256)),
+    ((7, 2500), (19, 2500)),
+    ((0, 3), (2, 3)),
+    ((4, 0), (2, 0)),
+    ((4, 3), (0, 3)),
+]
+
+
+@pytest.mark.parametrize(("x", "w"), SHAPES, ids=str)
+def test_linear_is_exact(
+    x: tuple[int, ...], w: tuple[int, ...], isa: int, threads: int, dtype: Any, rng: Generator
+) -> None:
+    a, b = integers(rng, x, dtype), integers(rng, w, dtype)
+    got, expected = (m.linear(a, b) for m in (F, R))
+    assert got.dtype == dtype
+    assert got.shape == expected.shape
+    assert np.array_equal(got, expected)
+    dy = integers(rng, got.shape, dtype)
+    for got, expected in zip(F.linear_backward(dy, a, b), R.linear_backward(dy, a, b), strict=True):
+        assert got.dtype == dtype
+        assert got.shape == expected.shape
+        assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("bias", [(5,), (1,), (), (1, 5), (4, 5), (2, 1, 1)], ids=str)
+def test_bias_broadcasts(bias: tuple[int, ...], isa: int, dtype: Any, rng: Generator) -> None:
+    x, w, b = integers(rng, (2, 4, 3), dtype), integers(rng, (5, 3), dtype), integers(rng, bias, dtype)
+    assert np.array_equal(F.linear(x, w, b), R.linear(x, w, b))
+
+
+def test_bias_of_a_single_output() -> None:
+    w = np.array([2.0, 3.0])
+    assert F.linear(np.array([1.0, 1.0]), w, np.float64(4)) == R.linear(np.array([1.0, 1.0]), w, np.float64(4)) == 9
+    with pytest.raises(ValueError, match="linear: bias is given, weight has shape"):
+        F.linear(np.ones((4, 2)), w, np.float64(4))
+
+
+def test_the_result_may_overlap_an_input(rng: Generator) -> None:
+    x, w = integers(rng, (6, 6), np.float32), integers(rng, (6, 6), np.float32)
+    expected = R.linear(x, w)
+    assert F.linear(x, w, out=x) is x
+    assert np.array_equal(x, expected)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "b", "message"),
+    [
+        ((2, 3), (4, 2), None, r"weight takes 2 features, input has shape \(2, 3\)"),
+        ((), (4, 3), None, r"weight takes 3 features, input has shape \(\)"),
+        ((2, 3), (4, 3, 1), None, r"weight has shape \(4, 3, 1\)"),
+        ((2, 3), (), None, r"weight has shape \(\)"),
+        ((2, 3), (4, 3), (3,), r"bias has shape \(3,\)"),
+        ((3,), (4, 3), (5, 4), r"bias has shape \(5, 4\)"),
+    ],
+)
+def test_refusals(x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...] | None, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^linear: {message}"):
+        F.linear(np.ones(x), np.ones(w), None if b is None else np.ones(b))
+
+
+def test_a_gradient_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"linear_backward: grad_output has shape \(2, 3\) \(expected \(2, 4\)\)"):
+        F.linear_backward(np.ones((2, 3)), np.ones((2, 3)), np.ones((4, 3)))

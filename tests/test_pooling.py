@@ -1,0 +1,235 @@
+"""Pooling equals the reference bit for bit on whole numbers, ties and NaN; refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnfast import _config
+from cnnfast import functional as F
+from cnnfast import reference as R
+
+EXTENTS = {1: 40, 2: 14, 3: 8}
+
+# Every average divides by products of 1, 2 and 3, or by an override of 5: gradients that are multiples of this stay
+# whole numbers.
+UNIT = 6**3 * 5
+
+LARGE: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
+    "rows cut into blocks": ("max_pool1d", (2, 1, 9001), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    "windows that tile a long row": ("max_pool1d", (3, 2, 6000), {"kernel_size": 2}),
+    "window wider than a block": ("max_pool1d", (1, 2, 5000), {"kernel_size": 3001, "stride": 7, "padding": 1500}),
+    "many rows": ("max_pool2d", (2, 3, 90, 61), {"kernel_size": 3, "stride": 1, "padding": 1}),
+    "planes joined": ("max_pool2d", (64, 30, 8, 10), {"kernel_size": 2}),
+    "whole planes": ("max_pool2d", (20, 100, 7, 7), {"kernel_size": 7}),
+    "whole volumes": ("max_pool3d", (2, 40, 5, 6, 7), {"kernel_size": (5, 6, 7)}),
+    "columns pooled, rows not": ("max_pool2d", (2, 3, 40, 33), {"kernel_size": (1, 4), "stride": (2, 4)}),
+    "many slices": (
+        "max_pool3d",
+        (2, 3, 19, 20, 33),
+        {"kernel_size": 3, "stride": 2, "padding": 1, "dilation": (2, 1, 1)},
+    ),
+}
+
+
+def draw(rng: np.random.Generator, rank: int, *values: int) -> tuple[int, ...]:
+    return tuple(int(rng.choice(values)) for _ in range(rank))
+
+
+def drawn_windows(rng: np.random.Generator, rank: int) -> dict[str, Any]:
+    kernel = draw(rng, rank, 1, 2, 3)
+    stride = [None, draw(rng, rank, 1, 2, 3)][int(rng.integers(2))]
+    padding = tuple((int(rng.integers(k // 2 + 1)), int(rng.integers(k // 2 + 1))) for k in kernel)
+    return {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": bool(rng.integers(2))}
+
+
+def drawn_shape(rng: np.random.Generator, rank: int) -> tuple[int, ...]:
+    lead = [(2, 3), (3,), (0, 2)][int(rng.choice([0, 0, 0, 0, 1, 1, 2]))]
+    return (*lead, *(int(rng.integers(5, EXTENTS[rank])) for _ in range(rank)))
+
+
+def with_ties(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Few values, infinities and NaN among them."""
+    x = rng.integers(-3, 4, shape).astype(dtype)
+    x[rng.random(shape) < 0.03] = np.nan
+    x[x == 3] = np.inf
+    x[x == -3] = -np.inf
+    return x
+
+
+def same(got: Any, expected: Any) -> None:
+    assert got.dtype == expected.dtype
+    assert got.shape == expected.shape
+    np.testing.assert_array_equal(got, expected)
+
+
+def check_maximum(name: str, x: Any, *arguments: Any, **named: Any) -> None:
+    """Values with and without indices, indices, and the gradient of a float input with repeated indices."""
+    forward, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    expected, places = getattr(R, name)(x, *arguments, **named, return_indices=True)
+    got, indices = forward(x, *arguments, **named, return_indices=True)
+    same(got, expected)
+    same(indices, places)
+    same(forward(x, *arguments, **named), expected)
+    dy = np.arange(got.size).reshape(got.shape).astype(x.dtype) % 17 - 8
+    same(
+        backward(dy, indices, x.shape, *arguments, **named),
+        getattr(R, f"{name}_backward")(dy, indices, x.shape, *arguments, **named),
+    )
+
+
+def check_average(name: str, rng: np.random.Generator, shape: Any, dtype: Any, **named: Any) -> None:
+    x = rng.integers(-8, 9, shape).astype(dtype)
+    expected = getattr(R, name)(x, **named)
+    same(getattr(F, name)(x, **named), expected)
+    dy = (rng.integers(-8, 9, expected.shape) * UNIT).astype(dtype)
+    backward = f"{name}_backward"
+    same(getattr(F, backward)(dy, shape, **named), getattr(R, backward)(dy, shape, **named))
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_max_pool(rank: int, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    for _ in range(6):
+        named, dilation = drawn_windows(rng, rank), draw(rng, rank, 1, 1, 2)
+        check_maximum(f"max_pool{rank}d", with_ties(rng, drawn_shape(rng, rank), dtype), **named, dilation=dilation)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_avg_pool(rank: int, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    for _ in range(6):
+        named = drawn_windows(rng, rank)
+        named["count_include_pad"] = bool(rng.integers(2))
+        named["divisor_override"] = [None, None, 1, -5][int(rng.integers(4))]
+        check_average(f"avg_pool{rank}d", rng, drawn_shape(rng, rank), dtype, **named)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_adaptive_pools(rank: int, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    for output_size in (1, draw(rng, rank, 2, 3, 4), draw(rng, rank, 3, 5, 9), (None,) * rank, 0):
+        shape = (2, 3, *draw(rng, rank, 6, 8, 9))
+        check_maximum(f"adaptive_max_pool{rank}d", with_ties(rng, shape, dtype), output_size)
+        x = rng.integers(-8, 9, shape).astype(dtype)
+        name = f"adaptive_avg_pool{rank}d"
+        expected = getattr(R, name)(x, output_size)
+        same(getattr(F, name)(x, output_size), expected)
+        dy = rng.integers(-8, 9, expected.shape).astype(dtype) * UNIT
+        got = getattr(F, f"{name}_backward")(dy, shape, output_size)
+        same(got, getattr(R, f"{name}_backward")(dy, shape, output_size))
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_large_planes(case: str, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    name, shape, named = LARGE[case]
+    check_maximum(name, with_ties(rng, shape, dtype), **named)
+    if "dilation" not in named:
+        power_of_two = {**named, "divisor_override": 4} if "1d" not in name else named
+        x = rng.integers(-8, 9, shape).astype(dtype)
+        average = name.replace("max", "avg")
+        same(getattr(F, average)(x, **power_of_two), getattr(R, average)(x, **power_of_two))
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("norm_type", [1, 2, 3.5, 0.5, -1, np.inf, -np.inf])
+def test_lp_pool(rank: int, norm_type: float, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    named = {"norm_type": norm_type, "kernel_size": 3, "stride": 2, "ceil_mode": True}
+    x = (rng.random((2, 3, *(9,) * rank)) + 0.5).astype(dtype)
+    close: Any = {"rtol": 32 * np.finfo(dtype).eps, "strict": True}
+    y = getattr(F, f"lp_pool{rank}d")(x, **named)
+    np.testing.assert_allclose(y, getattr(R, f"lp_pool{rank}d")(x, **named), **close)
+    dy = (rng.random(y.shape) + 0.5).astype(dtype)
+    backward = f"lp_pool{rank}d_backward"
+    np.testing.assert_allclose(getattr(F, backward)(dy, x, **named), getattr(R, backward)(dy, x, **named), **close)
+
+
+def test_lp_pool_of_zeros_and_of_negative_sums(dtype: Any) -> None:
+    x = np.array([[0, 0, -1, -1, 2, 1]], dtype)
+    same(F.lp_pool1d(x, 3, 2), np.array([[0, np.nan, 9 ** (1 / 3)]]).astype(dtype))
+    dx = F.lp_pool1d_backward(np.ones((1, 3), dtype), x, 3, 2)
+    assert np.array_equal(np.isfinite(dx), [[True, True, False, False, True, True]])
+    assert not np.any(dx[0, :2])
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_max_unpool(rank: int, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    shape = (5, 4, *draw(rng, rank, 5, 6, 7))
+    x = rng.integers(-8, 9, shape).astype(dtype)
+    y, indices = getattr(F, f"max_pool{rank}d")(x, 2, return_indices=True)
+    for output_size in (None, shape[2:], shape):
+        named = {"kernel_size": 2, "output_size": output_size}
+        if output_size is None:
+            indices %= 2**rank
+        got = getattr(F, f"max_unpool{rank}d")(y, indices, **named)
+        same(got, getattr(R, f"max_unpool{rank}d")(y, indices, **named))
+        backward = f"max_unpool{rank}d_backward"
+        same(getattr(F, backward)(got, indices, **named), getattr(R, backward)(got, indices, **named))
+
+
+def test_first_maximum_and_last_nan_win(isa: int, dtype: Any) -> None:
+    nan, inf = np.nan, np.inf
+    x = np.array([[[1, 1, nan, 0, -inf, -inf], [1, 1, 5, nan, -inf, -inf]]], dtype)
+    y, indices = F.max_pool2d(x, 2, return_indices=True)
+    same(y, np.array([[[1, nan, -inf]]], dtype))
+    assert indices.tolist() == [[[0, 9, 4]]]
+    # across rows: the first in scan order is in the second column
+    _, indices = F.max_pool2d(np.array([[[0, 3], [3, 0]]], dtype), 2, return_indices=True)
+    assert indices.tolist() == [[[1]]]
+
+
+def test_windows_of_padding_have_no_index(dtype: Any) -> None:
+    y, indices = F.max_pool1d(np.ones((1, 1), dtype), 2, 1, 1, 2, return_indices=True)
+    assert y.tolist() == [[-np.inf]]
+    assert indices.tolist() == [[-1]]
+    with pytest.raises(ValueError, match=r"^max_pool1d_backward: indices has values outside of the plane"):
+        F.max_pool1d_backward(y, indices, (1, 1), 2, 1, 1, 2)
+
+
+@pytest.mark.parametrize("wrong", [-1, 16, 2**62])
+@pytest.mark.parametrize("place", [0, -1])
+def test_indices_outside_of_the_plane_are_refused(wrong: int, place: int, threads: int) -> None:
+    x = np.ones((6, 50, 4, 4))
+    y, indices = F.max_pool2d(x, 2, return_indices=True)
+    indices.reshape(-1)[place] = wrong
+    for name, arguments in {
+        "max_pool2d_backward": (y, indices, x.shape, 2),
+        "adaptive_max_pool2d_backward": (y, indices, x.shape, 2),
+        "max_unpool2d": (y, indices, 2),
+        "max_unpool2d_backward": (x, indices, 2),
+    }.items():
+        with pytest.raises(ValueError, match=f"^{name}: indices has values outside of the plane"):
+            getattr(F, name)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        (
+            "max_pool2d_backward",
+            (np.ones((1, 2, 3, 3)), np.ones((1, 2, 2, 2), int), (1, 2, 4, 4), 2),
+            "grad_output has",
+        ),
+        ("max_pool2d_backward", (np.ones((1, 2, 2, 2)), np.ones((1, 2, 3, 3), int), (1, 2, 4, 4), 2), "indices has"),
+        ("avg_pool2d_backward", (np.ones((1, 2, 3, 3)), (1, 2, 4, 4), 2), "grad_output has"),
+        ("adaptive_avg_pool2d_backward", (np.ones((1, 2, 3, 3)), (1, 2, 4, 4), 2), "grad_output has"),
+        ("lp_pool2d_backward", (np.ones((1, 2, 3, 3)), np.ones((1, 2, 4, 4)), 2, 2), "grad_output has"),
+        ("lp_pool2d", (np.ones((1, 2, 4, 4)), 0, 2), "norm_type is 0"),
+        ("max_unpool2d", (np.ones((1, 2, 2, 2)), np.ones((1, 2, 3, 3), int), 2), "indices has"),
+        ("max_unpool2d_backward", (np.ones((1, 2, 3, 3)), np.ones((1, 2, 2, 2), int), 2), "grad_output has"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(name: str, arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: {message}"):
+        getattr(F, name)(*arguments)
+
+
+def test_threads_do_not_change_a_bit(dtype: Any, rng: np.random.Generator) -> None:
+    x = rng.standard_normal((3, 5, 60, 61)).astype(dtype)
+    results = []
+    for threads in (1, 2, 3):
+        with _config.using(threads=threads):
+            y = F.avg_pool2d(x, 3, 2, 1)
+            results.append((y, F.avg_pool2d_backward(y, x.shape, 3, 2, 1), F.adaptive_avg_pool2d(x, 7)))
+    for other in results[1:]:
+        for first, second in zip(results[0], other, strict=True):
+            assert first.tobytes() == second.tobytes()
