@@ -44,7 +44,7 @@ def _argmax(values: Array) -> Array:
 def maximum(p: Pool, x: Array) -> tuple[Array, Array]:
     """The largest element of each window, and its flat place in the plane."""
     values = np.full(p.output_shape, -np.inf, x.dtype)
-    indices = np.zeros(p.output_shape, np.int64)
+    indices = np.full(p.output_shape, -1)
     plane = np.arange(np.prod(p.input)).reshape(p.input)
     for point, window, _ in _windows(p):
         places = plane[window].reshape(-1)

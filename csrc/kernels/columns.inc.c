@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Transposition in blocks of a vector's length; contract in columns.h, transpose_block in pack.inc.c. */
 
-CF_INLINE void transpose_scalar(int64_t m, int64_t n, const real *restrict src, int64_t lds, real *restrict dst, int64_t ldd)
+CF_INLINE void transpose_scalar(int64_t m, int64_t n, const real *restrict src, int64_t lds, real *restrict dst,
+                                int64_t ldd)
 {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) dst[j * ldd + i] = src[i * lds + j];

@@ -2,16 +2,16 @@
 /* Contracts of the pooling kernels.
  *
  * A window is reduced down its rows into a line, then along the line: kh + kw operations a point instead of kh * kw.
- * `op` is the larger (NaN wins) or the sum.  Maxima that know their place carry an index as wide as a real beside each value; of
- * equal values the least index wins, of several NaN the greatest: the first maximum and the last NaN in scan order, as in
- * PyTorch.  Padding has the greatest index there is, CF_NOWHERE. */
+ * `op` is the larger (NaN wins) or the sum.  Maxima that know their place carry an index as wide as a real beside each
+ * value; of equal values the least index wins, of several NaN the greatest: the first maximum and the last NaN in scan
+ * order, as in PyTorch.  Padding has the greatest index there is, cf_nowhere(). */
 #ifndef CF_KERNELS_POOL_H
 #define CF_KERNELS_POOL_H
 #include <stdint.h>
 
 typedef enum { CF_POOL_MAX, CF_POOL_SUM } cf_pool_op;
 
-/* CF_NOWHERE of a real of `size` bytes. */
+/* The index of padding beside reals of `size` bytes. */
 static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : INT32_MAX; }
 
 /* X(name, params) of every kernel; q < n, r < rows, t < taps:
@@ -19,7 +19,7 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * reduce_rows        y[q] = op over r of x[r*ldx + q], and over y[q] itself unless `start`;  rows > 0
  * reduce_rows_index  the maximum, with at[q] = its index; x[r*ldx + q] has the index index0 + r*ldx + q
  * reduce_taps        y[r*n + q] = op over t of x[r*ldx + q*step + t*dil]
- * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is CF_NOWHERE; x[i] has the index at[i]
+ * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is nowhere; x[i] has the index at[i]
  * reduce_spans       y[q] = op over start[q] <= i < end[q] of x[i], no span being empty
  * reduce_spans_index the maximum of each span, with index as reduce_taps_index
  * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q])

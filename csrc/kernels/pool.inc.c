@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reductions of pooling windows; contracts in pool.h.  Plain loops, which compilers vectorise; the steps 1 and 2 along a row are
- * constants, so that the loads are whole vectors and even-odd shuffles. */
+/* Reductions of pooling windows; contracts in pool.h.  Plain loops, which compilers vectorise; the steps 1 and 2 along a row
+ * are constants, so that the loads are whole vectors and even-odd shuffles. */
 
-/* Rows are short: with registers of half the width fewer points are left over for scalar loops (measured, Zen 4: 1.5 to 3 times). */
+/* Rows are short: with registers of half the width fewer points are left over for scalar loops, which made most of them
+ * 1.5 to 3 times faster (measured, Zen 4). */
 #if CF_VBYTES == 64 && !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC target("prefer-vector-width=256")
@@ -22,7 +23,8 @@ CF_INLINE int beats(real v, lane at, real m, lane best)
 
 /* ---- down the rows */
 
-CF_INLINE void rows_of(cf_pool_op op, int start, int64_t n, int64_t rows, const real *restrict x, int64_t ldx, real *restrict y)
+CF_INLINE void rows_of(cf_pool_op op, int start, int64_t n, int64_t rows, const real *restrict x, int64_t ldx,
+                       real *restrict y)
 {
     if (start && rows == 1) copy(y, x, n);
     if (start && rows > 1)
@@ -42,20 +44,26 @@ static void CF_NAME(reduce_rows)(cf_pool_op op, int start, int64_t n, int64_t ro
     else rows_of(CF_POOL_SUM, start, n, rows, x, ldx, y);
 }
 
-static void CF_NAME(reduce_rows_index)(int start, int64_t n, int64_t rows, const void *x_, int64_t ldx, int64_t index0,
-                                       void *y_, void *at_)
+/* Row b, whose elements have the indices from `row` on, after what y and at hold; or after row a, from `row_a` on. */
+CF_INLINE void row_index_of(const real *restrict a, lane row_a, lane n, const real *restrict b, lane row,
+                            real *restrict y, lane *restrict at)
 {
-    real *restrict y = y_;
-    lane *restrict at = at_;
-    for (int64_t r = 0; r < rows; r++) {
-        const real *restrict x = (const real *)x_ + r * ldx;
-        const lane row = (lane)(index0 + r * ldx);
-        for (lane q = 0; q < (lane)n; q++) {
-            int take = (start & (r == 0)) | (x[q] > y[q]) | (x[q] != x[q]);
-            y[q] = take ? x[q] : y[q];
-            at[q] = take ? row + q : at[q];
-        }
+    for (lane q = 0; q < n; q++) {
+        const real before = a ? a[q] : y[q];
+        const lane place = a ? row_a + q : at[q];
+        const int take = (b[q] > before) | (b[q] != b[q]);
+        y[q] = take ? b[q] : before;
+        at[q] = take ? row + q : place;
     }
+}
+
+static void CF_NAME(reduce_rows_index)(int start, int64_t n, int64_t rows, const void *x_, int64_t ldx, int64_t index0,
+                                       void *y, void *at)
+{
+    const real *x = x_;
+    if (start) row_index_of(x, (lane)index0, (lane)n, rows > 1 ? x + ldx : x, (lane)(index0 + (rows > 1) * ldx), y, at);
+    for (int64_t r = start ? 2 : 0; r < rows; r++)
+        row_index_of(NULL, 0, (lane)n, x + r * ldx, (lane)(index0 + r * ldx), y, at);
 }
 
 /* ---- along the line */
@@ -93,7 +101,8 @@ CF_INLINE real run_of(cf_pool_op op, int64_t n, const real *x)
     return total;
 }
 
-CF_INLINE void taps_of(cf_pool_op op, int64_t step, int64_t n, int64_t taps, int64_t dil, const real *restrict x, real *restrict y)
+CF_INLINE void taps_of(cf_pool_op op, int64_t step, int64_t n, int64_t taps, int64_t dil, const real *restrict x,
+                       real *restrict y)
 {
     if (taps == 1)
         for (int64_t q = 0; q < n; q++) y[q] = x[q * step];
@@ -108,11 +117,14 @@ CF_INLINE void taps_of(cf_pool_op op, int64_t step, int64_t n, int64_t taps, int
     }
 }
 
-CF_INLINE void taps_of_step(cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const real *x,
-                            int64_t ldx, real *y)
+/* Taps from which on a window is read along, not across: no vector is longer. */
+enum { CF_LONG_RUN = 16 };
+
+CF_INLINE void taps_of_step(cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step,
+                            const real *x, int64_t ldx, real *y)
 {
     for (int64_t r = 0; r < rows; r++, x += ldx, y += n) {
-        if (VL > 1 && dil == 1 && taps >= VL && step > 2)
+        if (VL > 1 && dil == 1 && taps >= CF_LONG_RUN && step > 2)
             for (int64_t q = 0; q < n; q++) y[q] = run_of(op, taps, x + q * step);
         else if (step == 1) taps_of(op, 1, n, taps, dil, x, y);
         else if (step == 2 && dil == 1) taps_of(op, 2, n, taps, 1, x, y);
@@ -132,8 +144,8 @@ CF_INLINE int64_t widened(lane at, int64_t base) { return at == CF_LANE_MAX ? -1
 /* Blocks whose indices stay in a local array until they are widened. */
 enum { CF_INDEX_BLOCK = 64 };
 
-CF_INLINE void taps_index_of(int64_t step, int64_t n, int64_t taps, int64_t dil, const real *restrict x, const lane *restrict at,
-                             int64_t base, real *restrict y, int64_t *restrict index)
+CF_INLINE void taps_index_of(int64_t step, int64_t n, int64_t taps, int64_t dil, const real *restrict x,
+                             const lane *restrict at, int64_t base, real *restrict y, int64_t *restrict index)
 {
     lane best[CF_INDEX_BLOCK];
     for (int64_t q = 0; q < n; q++) {
@@ -167,7 +179,8 @@ static void CF_NAME(reduce_taps_index)(int64_t rows, int64_t n, int64_t taps, in
         }
 }
 
-static void CF_NAME(reduce_spans)(cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x_, void *y_)
+static void CF_NAME(reduce_spans)(cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x_,
+                                  void *y_)
 {
     const real *x = x_;
     real *y = y_;
@@ -176,8 +189,8 @@ static void CF_NAME(reduce_spans)(cf_pool_op op, int64_t n, const int64_t *start
                                  : run_of(CF_POOL_SUM, end[q] - start[q], x + start[q]);
 }
 
-static void CF_NAME(reduce_spans_index)(int64_t n, const int64_t *start, const int64_t *end, const void *x_, const void *at_,
-                                        int64_t base, void *y_, int64_t *index)
+static void CF_NAME(reduce_spans_index)(int64_t n, const int64_t *start, const int64_t *end, const void *x_,
+                                        const void *at_, int64_t base, void *y_, int64_t *index)
 {
     const real *x = x_;
     const lane *at = at_;

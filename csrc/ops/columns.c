@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* im2col and col2im: rows of points are copied to or from the columns where points lie side by side there; else the axis that does
- * becomes the lanes of a tile of rows, which is transposed. */
+/* im2col and col2im: rows of points are copied to or from the columns where points lie side by side there; else the axis
+ * that does becomes the lanes of a tile of rows, which is transposed. */
 #include "columns.h"
 #include "../core/kernels.h"
 #include "../core/parallel.h"
@@ -32,8 +32,8 @@ typedef struct {
     int64_t base[3], first, count;
 } block;
 
-/* Where a lane reads or writes: its plane, what its tap adds to the row of a point, and the points [first, last) inside the image,
- * the first of them in `column`. */
+/* Where a lane reads or writes: its plane, what its tap adds to the row of a point, and the points [first, last) inside
+ * the image, the first of them in `column`. */
 typedef struct {
     int64_t plane, depth, height, column, first, last;
 } lane;
@@ -69,11 +69,13 @@ static void cut(job *j, int threads)
 static block block_of(const job *j, int64_t step)
 {
     int64_t rest = step % (j->tap_groups * j->blocks), outer = step / (j->tap_groups * j->blocks);
-    int64_t channel_groups = j->extent[CHANNEL] / j->group[CHANNEL], first = rest / j->tap_groups * CF_TILE_LANES;
-    return (block){
-        {outer / channel_groups * j->group[IMAGE], outer % channel_groups * j->group[CHANNEL], rest % j->tap_groups * j->group[TAP]},
-        first,
-        cf_min(CF_TILE_LANES, j->lanes - first)};
+    int64_t channel_groups = j->extent[CHANNEL] / j->group[CHANNEL];
+    block b = {.first = rest / j->tap_groups * CF_TILE_LANES};
+    b.count = cf_min(CF_TILE_LANES, j->lanes - b.first);
+    b.base[IMAGE] = outer / channel_groups * j->group[IMAGE];
+    b.base[CHANNEL] = outer % channel_groups * j->group[CHANNEL];
+    b.base[TAP] = rest % j->tap_groups * j->group[TAP];
+    return b;
 }
 
 static void place_of(const job *j, const block *b, int64_t l, int64_t place[3])
@@ -86,11 +88,11 @@ static void place_of(const job *j, const block *b, int64_t l, int64_t place[3])
 
 static lane lane_of(const cf_columns_desc *d, const int64_t place[3], int64_t q0, int64_t n)
 {
-    int64_t t = place[TAP], tw = t % d->kernel[2], th = t / d->kernel[2] % d->kernel[1], td = t / d->kernel[2] / d->kernel[1];
+    int64_t tw = place[TAP] % d->kernel[2], row = place[TAP] / d->kernel[2];
     int64_t start = q0 * d->stride[2] + tw * d->dil[2] - d->pad[2];
     lane l = {.plane = (place[IMAGE] * d->c + place[CHANNEL]) * cf_volume(d->in)};
-    l.depth = td * d->dil[0] - d->pad[0];
-    l.height = th * d->dil[1] - d->pad[1];
+    l.depth = row / d->kernel[1] * d->dil[0] - d->pad[0];
+    l.height = row % d->kernel[1] * d->dil[1] - d->pad[1];
     cf_valid_range(n, start, d->stride[2], d->in[2], &l.first, &l.last);
     l.column = start + l.first * d->stride[2];
     return l;
@@ -181,7 +183,8 @@ static int threads_for(const cf_columns_desc *d, const cf_options *options)
 
 int64_t cf_columns_workspace(const cf_columns_desc *d, const cf_options *options)
 {
-    return d->at[POINT] == 1 ? 0 : threads_for(d, options) * CF_TILE_LANES * CF_TILE_POINTS * (d->dtype == CF_F64 ? 8 : 4);
+    int64_t tile = CF_TILE_LANES * CF_TILE_POINTS * (d->dtype == CF_F64 ? 8 : 4);
+    return d->at[POINT] == 1 ? 0 : threads_for(d, options) * tile;
 }
 
 static cf_status run(job *j, const cf_options *options)

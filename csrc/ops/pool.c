@@ -94,8 +94,8 @@ static void reduce_lines(const job *j, const block *b, const void *line, const v
     for (int64_t r = 0; r < rows && d->adaptive; r++) {
         const void *row = cf_at_const(line, r * ld, size);
         if (at)
-            j->kn->reduce_spans_index(n, j->start, j->end, row, cf_at_const(at, r * ld, size), base, cf_at(y, r * n, size),
-                                      index + r * n);
+            j->kn->reduce_spans_index(n, j->start, j->end, row, cf_at_const(at, r * ld, size), base,
+                                      cf_at(y, r * n, size), index + r * n);
         else j->kn->reduce_spans(j->op, n, j->start, j->end, row, cf_at(y, r * n, size));
     }
 }

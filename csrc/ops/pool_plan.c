@@ -58,7 +58,7 @@ static void join_planes(cf_pool_desc *d)
     d->planes = 1;
 }
 
-/* Reals under the windows of n points of a row, and at least n steps: then lines whose windows do not overlap are one line. */
+/* Reals under the windows of n points of a row, and at least n steps: lines whose windows do not overlap are then one. */
 static int64_t line_of(const cf_pool_desc *d, int64_t n)
 {
     int64_t step = d->stride[2], span = (d->kernel[2] - 1) * d->dil[2] + 1;
@@ -113,7 +113,8 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     if (!d->adaptive) merge_whole_axes(d);
     if (!d->adaptive && (pass == CF_MAX_POOL || pass == CF_AVERAGE_POOL)) join_planes(d);
     if (pass == CF_MAX_POOL_INDEX && !is_indexable(d)) return CF_TOO_LARGE;
-    if ((double)d->planes * (double)cf_max(cf_volume(d->in), cf_volume(d->out)) < CF_SERIAL_WORK) p->options.threads = 1;
+    double work = (double)d->planes * (double)cf_max(cf_volume(d->in), cf_volume(d->out));
+    if (work < CF_SERIAL_WORK) p->options.threads = 1;
     p->in_place = pass != CF_MAX_POOL_INDEX && is_in_place(d);
     cut(p);
     lay_out(p);

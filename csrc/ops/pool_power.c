@@ -32,7 +32,8 @@ static cf_status run(cf_dtype dtype, const cf_options *options, int64_t n, job *
     return CF_OK;
 }
 
-cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent, const void *x, void *y)
+cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent, const void *x,
+                   void *y)
 {
     job j = {.factor = factor, .exponent = exponent, .x = x, .out = y};
     return run(dtype, options, n, &j);

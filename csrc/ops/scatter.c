@@ -15,11 +15,12 @@ typedef struct {
     int outside; /* set by any task that meets an index out of range */
 } job;
 
+/* Bit 63 of i, or of size - 1 - i, is set where i is outside of [0, size): arithmetic that vectorises everywhere. */
 static int all_inside(const int64_t *index, int64_t points, int64_t size)
 {
-    int64_t outside = 0;
-    for (int64_t i = 0; i < points; i++) outside |= (index[i] < 0) | (index[i] >= size);
-    return !outside;
+    uint64_t outside = 0, last = (uint64_t)size - 1;
+    for (int64_t i = 0; i < points; i++) outside |= (uint64_t)index[i] | (last - (uint64_t)index[i]);
+    return outside >> 63 == 0;
 }
 
 static void scatter_plane(job *j, int64_t plane)
@@ -46,7 +47,8 @@ static void scatter_planes(void *ctx, int64_t begin, int64_t end)
 cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points,
                      int64_t size, const int64_t *index, const void *x, void *y)
 {
-    job j = {.kind = kind, .kn = cf_kernels_for(options->isa, dtype), .points = points, .size = size, .index = index, .x = x, .y = y};
+    job j = {.kind = kind, .points = points, .size = size, .index = index, .x = x, .y = y};
+    j.kn = cf_kernels_for(options->isa, dtype);
     if (!j.kn) return CF_UNSUPPORTED;
     int64_t grain = CF_SERIAL_WORK / 2 / cf_max(1, cf_max(points, size));
     cf_parallel_range(planes, grain, options->threads, scatter_planes, &j);

@@ -164,7 +164,10 @@ static void one_reduce_taps_index(check *c, int64_t n, int64_t taps)
     for (int64_t i = 0; i < l.rows * n; i++) {
         int64_t from = i / n * l.ldx + i % n * l.step;
         maximum m = {check_get(c, x, from), get_lane(c, at, from)};
-        for (int64_t t = 1; t < taps; t++) take(&m, check_get(c, x, from + t * l.dil), get_lane(c, at, from + t * l.dil));
+        for (int64_t t = 1; t < taps; t++) {
+            int64_t place = from + t * l.dil;
+            take(&m, check_get(c, x, place), get_lane(c, at, place));
+        }
         compare_index(c, &m, y, index, i);
     }
     free(x);
