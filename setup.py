@@ -1,4 +1,4 @@
-"""Build of the one extension: the C library, its instruction-set stubs with their own flags, and the Cython boundary."""
+"""Build of the one extension: the C library, a stub an instruction set with its own flags, the Cython boundary."""
 
 from __future__ import annotations
 
@@ -28,11 +28,7 @@ STUBS: dict[str, list[str]] = {"scalar": [], **MACHINE_STUBS.get(platform.machin
 # Vector types reach a fused multiply-add through contraction only; errno and traps keep libm calls from vectorising.
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-unknown-pragmas"]
-OPENMP = (
-    (["-Xpreprocessor", "-fopenmp"], ["-lomp"])
-    if sys.platform == "darwin"
-    else (["-fopenmp"], ["-fopenmp"])
-)
+OPENMP = (["-Xpreprocessor", "-fopenmp"], ["-lomp"]) if sys.platform == "darwin" else (["-fopenmp"], ["-fopenmp"])
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
 
@@ -66,12 +62,8 @@ class BuildWithStubs(build_ext):
             probe = Path(folder, "probe.c")
             probe.write_text(OPENMP_PROBE)
             try:
-                objects = self.compiler.compile(
-                    [str(probe)], output_dir=folder, extra_postargs=OPENMP[0]
-                )
-                self.compiler.link_executable(
-                    objects, str(Path(folder, "probe")), extra_postargs=OPENMP[1]
-                )
+                objects = self.compiler.compile([str(probe)], output_dir=folder, extra_postargs=OPENMP[0])
+                self.compiler.link_executable(objects, str(Path(folder, "probe")), extra_postargs=OPENMP[1])
             except Exception:
                 print("cnnfast: no OpenMP found, building a serial library", file=sys.stderr)
                 return False

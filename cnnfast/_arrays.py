@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-_LAYOUT = ["C_CONTIGUOUS", "ALIGNED"]
+_LAYOUT: Any = ("C_CONTIGUOUS", "ALIGNED")
 
 Array = NDArray[Any]
 
@@ -115,8 +115,8 @@ class _Direct:
 def into(op: str, out: object, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Array | None) -> Any:
     """Context manager whose value is a packed array of `shape` to compute into.
 
-    It is `out` itself where that can be written directly, else an array that is copied to `out` at the end: an `out` with
-    gaps, or one that overlaps an input, is right too.  Nothing is written if the computation raises.
+    It is `out` itself where that can be written directly, else an array that is copied to `out` at the end: an `out`
+    with gaps, or one that overlaps an input, is right too.  Nothing is written if the computation raises.
     """
     if out is None:
         return _Direct(np.empty(shape, dtype))

@@ -1,4 +1,4 @@
-"""Fixtures that force every instruction set, thread count and dtype in turn; the seed is printed and can be given back."""
+"""Fixtures that force every instruction set, thread count and dtype in turn; the seed is printed and an option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random and curated convolution problems, with integer-valued arrays whose sums are exact in any order."""
+"""Random and curated convolution problems, with every form of padding."""
 
 from __future__ import annotations
 
@@ -32,10 +32,6 @@ class Case(NamedTuple):
 
     def __str__(self) -> str:
         return str(self.problem)
-
-
-def integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
-    return rng.integers(-8, 9, shape).astype(dtype)
 
 
 def random_case(rng: np.random.Generator, rank: int | None = None) -> Case:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import integers
 
 from cnnfast import _config
 from cnnfast import functional as F
 from cnnfast import reference as R
+from cnnfast.testing import integers
 
 Array = np.ndarray[Any, Any]
 Function = Callable[[Array], Array]

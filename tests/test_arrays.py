@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import integers
 
 from cnnfast import functional as F
+from cnnfast.testing import integers
 
 OPS: dict[str, Any] = {
     "conv2d": lambda x, **k: F.conv2d(x, np.ones((3, 4, 3, 3), x.dtype.newbyteorder("=")), **k),
@@ -105,19 +105,17 @@ def test_wrong_out_is_refused_before_anything_is_written(name: str) -> None:
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("dtype", [np.int64, np.float16, np.complex64, bool, object])
 def test_other_dtypes_are_refused(name: str, dtype: Any) -> None:
-    with pytest.raises(TypeError, match="expected float32 or float64|expected an array"):
-        F.relu(np.ones((2, 4, 8, 8), dtype)) if name == "relu" else F.softmax(np.ones((2, 4, 8, 8), dtype), 1)
+    with pytest.raises(TypeError, match=rf"^{name}: \w+ is \w+ \(expected float32 or float64\)"):
+        OPS[name](np.ones((2, 4, 8, 8), dtype))
 
 
 def test_dtypes_that_differ_are_refused() -> None:
-    with pytest.raises(TypeError, match="conv2d: weight is float64, input is float32"):
+    with pytest.raises(TypeError, match=r"conv2d: weight is float64, input is float32"):
         F.conv2d(np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3)))
 
 
-@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("name", sorted(OPS.keys() - {"batch_norm"}))
 def test_empty_batch(name: str) -> None:
-    if name == "batch_norm":
-        pytest.skip("training statistics of nothing: batch_norm returns the empty array, see its own test")
     assert OPS[name](np.ones((0, 4, 8, 8), np.float32)).shape[0] == 0
 
 

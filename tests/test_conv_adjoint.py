@@ -1,4 +1,4 @@
-"""Adjoint identities of convolution, exact on integers: <conv(x, w), dy> = <x, conv_input(w, dy)> = <w, conv_weight(x, dy)>."""
+"""Adjoint identities, exact on integers: <conv(x, w), dy> = <x, conv_input(w, dy)> = <w, conv_weight(x, dy)>."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import integers, op, random_case
+from problems import op, random_case
 
 from cnnfast import functional as F
+from cnnfast.testing import integers
 
 
 def inner(a: Any, b: Any) -> int:

@@ -29,7 +29,7 @@ def test_the_forced_isa_runs(isa: int, dtype: Any, rng: np.random.Generator) -> 
 
 
 def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generator) -> None:
-    """Both sources of lanes, both ways to write, both kinds of weight gradients, shared and separate sums are reached."""
+    """Sources of lanes, ways to write, kinds of weight gradients, shared and separate sums are all reached."""
     seen: set[tuple[str, Any]] = set()
     problems = [random_case(rng).problem for _ in range(200)]
     wide = [((8, 64, 56, 56), (256, 64, 1, 1)), ((2, 256, 14, 14), (256, 256, 3, 3)), ((2, 32, 20, 20), (64, 32, 3, 3))]
@@ -65,7 +65,7 @@ def test_unknown_isa_is_an_import_error() -> None:
 
 
 def test_verbose_prints_a_line_a_call() -> None:
-    code = "import numpy as np; from cnnfast import functional as F; F.conv2d(np.ones((1, 2, 5, 5)), np.ones((3, 2, 3, 3)))"
+    code = "import numpy as np, cnnfast; cnnfast.functional.conv2d(np.ones((1, 2, 5, 5)), np.ones((3, 2, 3, 3)))"
     lines = run(code, CNNFAST_VERBOSE="1").stderr.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("cnnfast: n1c2h5w5_o3k3s1p0 forward, direct, tile ")

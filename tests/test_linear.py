@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import integers
 
 from cnnfast import functional as F
 from cnnfast import reference as R
+from cnnfast.testing import integers
 
 Generator = np.random.Generator
 

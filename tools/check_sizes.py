@@ -57,7 +57,13 @@ def cython_functions(text: str) -> list[tuple[str, int]]:
     return found
 
 
-READERS = {".py": python_functions, ".c": c_functions, ".h": c_functions, ".pyx": cython_functions, ".pxi": cython_functions}
+READERS = {
+    ".py": python_functions,
+    ".c": c_functions,
+    ".h": c_functions,
+    ".pyx": cython_functions,
+    ".pxi": cython_functions,
+}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Check that the tile's inner loop keeps its accumulators in registers, for each stub that the compiler at hand can build.
+"""Check that the tile's inner loop keeps its accumulators in registers, for each stub that this compiler can build.
 
 Usage: check_spills.py [compiler].  Each stub is compiled to assembly; in every tile function the innermost loop with a
 multiply-add must hold mr * nv of them (or a multiple) and move no vector to or from the stack.

@@ -104,8 +104,8 @@ def check_not_empty(op: str, name: str, shape: Ints, first: int) -> None:
 def channel_axes(op: str, name: str, shape: Ints, rank: int) -> int:
     """How many leading axes number the channels that dropout drops: N and C, or C alone.
 
-    As in PyTorch, dropout1d takes a batch or one sample, dropout2d a batch of any further axes, and dropout3d takes what has
-    not five axes as one sample.
+    As in PyTorch, dropout1d takes a batch or one sample, dropout2d a batch of any further axes, and dropout3d takes
+    what has not five axes as one sample.
     """
     least, most = {1: (2, 3), 2: (2, len(shape)), 3: (1, len(shape))}[rank]
     if not least <= len(shape) <= most:

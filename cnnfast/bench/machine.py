@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +17,8 @@ from cnnfast import _config, _core
 # Bursts are short enough to fit between two interruptions; the fastest of them counts.
 BURST_SECONDS = 0.5e-3
 START_SECONDS, USE_SECONDS = 0.3, 0.01
+# One stalled burst may outlast USE_SECONDS; of this many, one is not.
+LEAST_BURSTS = 8
 # A copy of less is as much fork and join as copy; one of more is in memory on any machine.
 LEAST_BYTES, MOST_BYTES = 2**19, 2**28
 
@@ -56,11 +59,13 @@ class Limits:
         return spent
 
     def _measure_bandwidth(self, size: int) -> None:
-        count = size // 2 // self.dtype.itemsize
-        source, target = np.ones(count, self.dtype), np.ones(count, self.dtype)
+        elements = size // 2 // self.dtype.itemsize
+        source, target = np.ones(elements, self.dtype), np.ones(elements, self.dtype)
         how, end, best = _config.how(), perf_counter() + USE_SECONDS, self.bandwidths.get(size, 0.0)
-        while not best or perf_counter() < end:
+        for burst in count():
             start = perf_counter()
+            if burst >= LEAST_BURSTS and start >= end:
+                break
             _core.peak_stream(how, source, target)
             best = max(best, size / (perf_counter() - start))
         self.bandwidths[size] = best

@@ -1,7 +1,4 @@
-"""Convolution in 1, 2 and 3 dimensions, transposed convolution, and their gradients.
-
-The functions of the three ranks differ in nothing but the number of spatial axes, so each family is made by one factory.
-"""
+"""Convolution in 1, 2 and 3 dimensions, transposed convolution, and their gradients."""
 
 from __future__ import annotations
 
@@ -9,15 +6,43 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from cnnfast import _arrays, _core
+from cnnfast._geometry import convolution as geometry
 from cnnfast._geometry.convolution import Padding
-from cnnfast.functional import _convolution as nd
-from cnnfast.functional._convolution import Array, Ints, Mask
-from cnnfast.functional._naming import named
+from cnnfast.functional._convolution import (
+    Array,
+    Ints,
+    Mask,
+    apply,
+    check_algorithm,
+    check_gradient,
+    grad_bias,
+    grad_weight,
+    shape_of,
+)
+from cnnfast.functional._naming import ranks
 
-_CONV_DOC = """Cross-correlate a batch of images with a bank of filters ("convolution").
+Gradients = tuple[Array | None, Array | None, Array | None]
 
-    ``out[n, k, o] = bias[k] + sum_{c, t} input[n, c, o * stride + t * dilation - padding] * weight[k, c, t]``, where c runs
-    over the channels of k's group; V. Dumoulin and F. Visin, arXiv:1603.07285.
+
+@ranks
+def convNd(
+    rank: int,
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+    *,
+    out: Array | None = None,
+    algo: str = "auto",
+) -> Array:
+    """Cross-correlate a batch of images with a bank of filters ("convolution").
+
+    ``out[n, k, o] = bias[k] + sum_{c, t} input[n, c, o * stride + t * dilation - padding] * weight[k, c, t]``,
+    where c runs over the channels of k's group; V. Dumoulin and F. Visin, arXiv:1603.07285.
 
     Parameters
     ----------
@@ -32,8 +57,8 @@ _CONV_DOC = """Cross-correlate a batch of images with a bank of filters ("convol
     out : ndarray, optional
         Where to put the result; it may be strided and may overlap an input.
     algo : {'auto', 'direct', 'winograd'}
-        'direct' sums plain products; 'auto' takes the fastest algorithm there is for the problem, and 'winograd' is a wish that
-        falls back to it.
+        'direct' sums plain products; 'auto' takes the fastest algorithm there is for the problem, and
+        'winograd' is a wish that falls back to it.
 
     Returns
     -------
@@ -50,17 +75,38 @@ _CONV_DOC = """Cross-correlate a batch of images with a bank of filters ("convol
     Examples
     --------
     >>> import numpy as np
-    >>> from cnnfast.functional import convRANKd
+    >>> from cnnfast.functional import convNd
     >>> image = np.ones((1, 2, SHAPE), np.float32)
-    >>> out = convRANKd(image, np.ones((4, 2, KERNEL), np.float32), padding=1)
+    >>> out = convNd(image, np.ones((4, 2, KERNEL), np.float32), padding=1)
     >>> out.shape == (1, 4, SHAPE), float(out.max()) == 2 * 3**RANK
     (True, True)
     """
+    op = f"conv{rank}d"
+    check_algorithm(op, algo)
+    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    problem = geometry.conv(op, rank, x.shape, w.shape, shape_of(b), stride, padding, dilation, groups)
+    return apply(_core.FORWARD, op, problem, rank, x, w, b, out)
 
-_TRANSPOSE_DOC = """Transposed convolution, the adjoint of `convRANKd`: the gradient of a convolution with respect to its input.
 
-    ``out[n, k, i * stride + t * dilation - padding] += input[n, c, i] * weight[c, k, t]`` over all c, i, t, plus ``bias[k]``;
-    V. Dumoulin and F. Visin, arXiv:1603.07285.
+@ranks
+def conv_transposeNd(
+    rank: int,
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: Ints = 1,
+    padding: Ints = 0,
+    output_padding: Ints = 0,
+    groups: int = 1,
+    dilation: Ints = 1,
+    *,
+    out: Array | None = None,
+    algo: str = "auto",
+) -> Array:
+    """Transposed convolution, the adjoint of `convNd`: the gradient of a convolution with respect to its input.
+
+    ``out[n, k, i * stride + t * dilation - padding] += input[n, c, i] * weight[c, k, t]`` over all c, i, t,
+    plus ``bias[k]``; V. Dumoulin and F. Visin, arXiv:1603.07285.
 
     Parameters
     ----------
@@ -82,23 +128,44 @@ _TRANSPOSE_DOC = """Transposed convolution, the adjoint of `convRANKd`: the grad
     Raises
     ------
     TypeError, ValueError
-        As `convRANKd`.
+        As `convNd`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from cnnfast.functional import conv_transposeRANKd
-    >>> out = conv_transposeRANKd(np.ones((1, 2, SHAPE)), np.ones((2, 4, KERNEL)), stride=2, padding=1, output_padding=1)
+    >>> from cnnfast.functional import conv_transposeNd
+    >>> out = conv_transposeNd(np.ones((1, 2, SHAPE)), np.ones((2, 4, KERNEL)), stride=2, padding=1, output_padding=1)
     >>> out.shape[2:] == (16,) * RANK
     True
     """
+    op = f"conv_transpose{rank}d"
+    check_algorithm(op, algo)
+    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    problem = geometry.conv_transpose(
+        op, rank, x.shape, w.shape, shape_of(b), stride, padding, output_padding, groups, dilation
+    )
+    return apply(_core.BACKWARD_DATA, op, problem, rank, x, w, b, out)
 
-_BACKWARD_DOC = """Gradients of `OP` with respect to input, weight and bias.
+
+@ranks
+def convNd_backward(
+    rank: int,
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    weight: ArrayLike,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+    *,
+    output_mask: Mask = (True, True, True),
+) -> Gradients:
+    """Gradients of `convNd` with respect to input, weight and bias.
 
     Parameters
     ----------
-    grad_output : array_like, shape of the output of `OP`
-    input, weight : array_like, as in `OP`
+    grad_output : array_like, shape of the output of `convNd`
+    input, weight : array_like, as in `convNd`
     output_mask : (bool, bool, bool)
         Which gradients to compute; None stands for the others.
 
@@ -109,140 +176,138 @@ _BACKWARD_DOC = """Gradients of `OP` with respect to input, weight and bias.
     Raises
     ------
     TypeError, ValueError
-        As `OP`, and if `grad_output` has not the shape of its output.
+        As `convNd`, and if `grad_output` has not the shape of its output.
     """
+    op = f"conv{rank}d_backward"
+    dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
+    problem = geometry.conv(op, rank, x.shape, w.shape, None, stride, padding, dilation, groups)
+    check_gradient(op, "grad_output", dy, problem.output_shape[x.ndim == rank + 1 :])
+    return (
+        apply(_core.BACKWARD_DATA, op, problem, rank, dy, w, None, None) if output_mask[0] else None,
+        grad_weight(problem, x, dy) if output_mask[1] else None,
+        grad_bias(dy, rank) if output_mask[2] else None,
+    )
 
-_INPUT_DOC = """Gradient of `convRANKd` with respect to an input of shape `input_size`, as `torch.nn.grad.convRANKd_input`.
+
+@ranks
+def conv_transposeNd_backward(
+    rank: int,
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    weight: ArrayLike,
+    stride: Ints = 1,
+    padding: Ints = 0,
+    output_padding: Ints = 0,
+    groups: int = 1,
+    dilation: Ints = 1,
+    *,
+    output_mask: Mask = (True, True, True),
+) -> Gradients:
+    """Gradients of `conv_transposeNd` with respect to input, weight and bias.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape of the output of `conv_transposeNd`
+    input, weight : array_like, as in `conv_transposeNd`
+    output_mask : (bool, bool, bool)
+        Which gradients to compute; None stands for the others.
+
+    Returns
+    -------
+    (grad_input, grad_weight, grad_bias)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv_transposeNd`, and if `grad_output` has not the shape of its output.
+    """
+    op = f"conv_transpose{rank}d_backward"
+    dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
+    problem = geometry.conv_transpose(
+        op, rank, x.shape, w.shape, None, stride, padding, output_padding, groups, dilation
+    )
+    check_gradient(op, "grad_output", dy, problem.input_shape[x.ndim == rank + 1 :])
+    return (
+        apply(_core.FORWARD, op, problem, rank, dy, w, None, None) if output_mask[0] else None,
+        grad_weight(problem, dy, x) if output_mask[1] else None,
+        grad_bias(dy, rank) if output_mask[2] else None,
+    )
+
+
+@ranks
+def convNd_input(
+    rank: int,
+    input_size: Sequence[int],
+    weight: ArrayLike,
+    grad_output: ArrayLike,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+) -> Array:
+    """Gradient of `convNd` with respect to an input of shape `input_size`, as `torch.nn.grad.convNd_input`.
 
     Returns
     -------
     ndarray, shape `input_size`
     """
+    op = f"conv{rank}d_input"
+    w, dy = _arrays.floating(op, weight=weight, grad_output=grad_output)
+    size = geometry.size(op, "input_size", input_size)
+    problem = geometry.conv(op, rank, size, w.shape, None, stride, padding, dilation, groups)
+    check_gradient(op, "grad_output", dy, problem.output_shape[len(size) == rank + 1 :])
+    return apply(_core.BACKWARD_DATA, op, problem, rank, dy, w, None, None)
 
-_WEIGHT_DOC = """Gradient of `convRANKd` with respect to a weight of shape `weight_size`, as `torch.nn.grad.convRANKd_weight`.
+
+@ranks
+def convNd_weight(
+    rank: int,
+    input: ArrayLike,
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+) -> Array:
+    """Gradient of `convNd` with respect to a weight of shape `weight_size`, as `torch.nn.grad.convNd_weight`.
 
     Returns
     -------
     ndarray, shape `weight_size`
     """
+    op = f"conv{rank}d_weight"
+    x, dy = _arrays.floating(op, input=input, grad_output=grad_output)
+    size = geometry.size(op, "weight_size", weight_size)
+    problem = geometry.conv(op, rank, x.shape, size, None, stride, padding, dilation, groups)
+    check_gradient(op, "grad_output", dy, problem.output_shape[x.ndim == rank + 1 :])
+    return grad_weight(problem, x, dy)
 
 
-def _conv(rank: int):  # type: ignore[no-untyped-def]
-    def function(
-        input: ArrayLike,
-        weight: ArrayLike,
-        bias: ArrayLike | None = None,
-        stride: Ints = 1,
-        padding: Padding = 0,
-        dilation: Ints = 1,
-        groups: int = 1,
-        *,
-        out: Array | None = None,
-        algo: str = "auto",
-    ) -> Array:
-        return nd.conv(rank, input, weight, bias, stride, padding, dilation, groups, out, algo)
+conv1d, conv2d, conv3d = convNd
+conv_transpose1d, conv_transpose2d, conv_transpose3d = conv_transposeNd
+conv1d_backward, conv2d_backward, conv3d_backward = convNd_backward
+conv_transpose1d_backward, conv_transpose2d_backward, conv_transpose3d_backward = conv_transposeNd_backward
+conv1d_input, conv2d_input, conv3d_input = convNd_input
+conv1d_weight, conv2d_weight, conv3d_weight = convNd_weight
 
-    return named(function, __name__, f"conv{rank}d", rank, _CONV_DOC)
-
-
-def _conv_transpose(rank: int):  # type: ignore[no-untyped-def]
-    def function(
-        input: ArrayLike,
-        weight: ArrayLike,
-        bias: ArrayLike | None = None,
-        stride: Ints = 1,
-        padding: Ints = 0,
-        output_padding: Ints = 0,
-        groups: int = 1,
-        dilation: Ints = 1,
-        *,
-        out: Array | None = None,
-        algo: str = "auto",
-    ) -> Array:
-        return nd.conv_transpose(
-            rank, input, weight, bias, stride, padding, output_padding, groups, dilation, out, algo
-        )
-
-    return named(function, __name__, f"conv_transpose{rank}d", rank, _TRANSPOSE_DOC)
-
-
-def _conv_backward(rank: int):  # type: ignore[no-untyped-def]
-    def function(
-        grad_output: ArrayLike,
-        input: ArrayLike,
-        weight: ArrayLike,
-        stride: Ints = 1,
-        padding: Padding = 0,
-        dilation: Ints = 1,
-        groups: int = 1,
-        *,
-        output_mask: Mask = (True, True, True),
-    ) -> tuple[Array | None, Array | None, Array | None]:
-        return nd.conv_backward(rank, grad_output, input, weight, stride, padding, dilation, groups, output_mask)
-
-    doc = _BACKWARD_DOC.replace("OP", f"conv{rank}d")
-    return named(function, __name__, f"conv{rank}d_backward", rank, doc)
-
-
-def _conv_transpose_backward(rank: int):  # type: ignore[no-untyped-def]
-    def function(
-        grad_output: ArrayLike,
-        input: ArrayLike,
-        weight: ArrayLike,
-        stride: Ints = 1,
-        padding: Ints = 0,
-        output_padding: Ints = 0,
-        groups: int = 1,
-        dilation: Ints = 1,
-        *,
-        output_mask: Mask = (True, True, True),
-    ) -> tuple[Array | None, Array | None, Array | None]:
-        return nd.conv_transpose_backward(
-            rank, grad_output, input, weight, stride, padding, output_padding, groups, dilation, output_mask
-        )
-
-    doc = _BACKWARD_DOC.replace("OP", f"conv_transpose{rank}d")
-    return named(function, __name__, f"conv_transpose{rank}d_backward", rank, doc)
-
-
-def _conv_input(rank: int):  # type: ignore[no-untyped-def]
-    def function(
-        input_size: Sequence[int],
-        weight: ArrayLike,
-        grad_output: ArrayLike,
-        stride: Ints = 1,
-        padding: Padding = 0,
-        dilation: Ints = 1,
-        groups: int = 1,
-    ) -> Array:
-        return nd.conv_input(rank, input_size, weight, grad_output, stride, padding, dilation, groups)
-
-    return named(function, __name__, f"conv{rank}d_input", rank, _INPUT_DOC)
-
-
-def _conv_weight(rank: int):  # type: ignore[no-untyped-def]
-    def function(
-        input: ArrayLike,
-        weight_size: Sequence[int],
-        grad_output: ArrayLike,
-        stride: Ints = 1,
-        padding: Padding = 0,
-        dilation: Ints = 1,
-        groups: int = 1,
-    ) -> Array:
-        return nd.conv_weight(rank, input, weight_size, grad_output, stride, padding, dilation, groups)
-
-    return named(function, __name__, f"conv{rank}d_weight", rank, _WEIGHT_DOC)
-
-
-conv1d, conv2d, conv3d = map(_conv, (1, 2, 3))
-conv_transpose1d, conv_transpose2d, conv_transpose3d = map(_conv_transpose, (1, 2, 3))
-conv1d_backward, conv2d_backward, conv3d_backward = map(_conv_backward, (1, 2, 3))
-conv_transpose1d_backward, conv_transpose2d_backward, conv_transpose3d_backward = map(
-    _conv_transpose_backward, (1, 2, 3)
-)
-conv1d_input, conv2d_input, conv3d_input = map(_conv_input, (1, 2, 3))
-conv1d_weight, conv2d_weight, conv3d_weight = map(_conv_weight, (1, 2, 3))
-
-_FAMILIES = ("conv{}d", "conv_transpose{}d", "conv{}d_backward", "conv_transpose{}d_backward", "conv{}d_input", "conv{}d_weight")
-__all__ = [family.format(rank) for family in _FAMILIES for rank in (1, 2, 3)]  # noqa: PLE0605
+__all__ = [
+    "conv1d",
+    "conv1d_backward",
+    "conv1d_input",
+    "conv1d_weight",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_input",
+    "conv2d_weight",
+    "conv3d",
+    "conv3d_backward",
+    "conv3d_input",
+    "conv3d_weight",
+    "conv_transpose1d",
+    "conv_transpose1d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
+    "conv_transpose3d",
+    "conv_transpose3d_backward",
+]

@@ -37,6 +37,14 @@ typedef struct {
     CF_KERNEL_LIST(CF_DECLARE_KERNEL)
 } cf_kernels;
 
+/* Element i of an array of reals. */
+static inline double cf_get(const cf_kernels *kn, const void *array, int64_t i)
+{
+    double value = 0;
+    kn->sum(1, cf_at_const(array, i, kn->size), &value);
+    return value;
+}
+
 /* The table of an instruction set, NULL where this CPU or build lacks it. */
 const cf_kernels *cf_kernels_for(cf_isa isa, cf_dtype dtype);
 

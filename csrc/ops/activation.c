@@ -52,9 +52,7 @@ typedef struct {
 
 static double slope_of(const prelu_job *j, int64_t channel)
 {
-    double slope = 0;
-    j->kn->sum(1, cf_at_const(j->weight, j->d->weights == 1 ? 0 : channel, j->kn->size), &slope);
-    return slope;
+    return cf_get(j->kn, j->weight, j->d->weights == 1 ? 0 : channel);
 }
 
 static void prelu_channel(void *ctx, int64_t channel, int thread)

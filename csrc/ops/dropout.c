@@ -36,8 +36,7 @@ static void drop_planes(void *ctx, int64_t task, int thread)
     j->kn->dropout(planes, d->seed, (uint64_t)first, d->threshold, d->scale, ones, factors);
     for (int64_t p = 0; p < planes; p++) {
         int64_t at = (first + p) * d->run;
-        double factor = 0;
-        j->kn->sum(1, cf_at_const(factors, p, size), &factor);
+        double factor = cf_get(j->kn, factors, p);
         if (factor == 0) j->kn->set(d->run, cf_at(j->y, at, size), 0);
         else j->kn->scale(d->run, factor, cf_at_const(j->x, at, size), cf_at(j->y, at, size));
     }

@@ -76,10 +76,7 @@ static const void *constant(const job *j, int one)
 
 static double weight_of(const job *j, int64_t channel)
 {
-    double weight = 0;
-    if (!j->weight) return 1;
-    j->kn->sum(1, cf_at_const(j->weight, channel, j->kn->size), &weight);
-    return weight;
+    return j->weight ? cf_get(j->kn, j->weight, channel) : 1;
 }
 
 static void unit_statistics(const job *j, const part *p, double *mean, double *variance)

@@ -72,13 +72,6 @@ static void softmax_backward_block(void *ctx, int64_t task, int thread)
                             cf_at(j->out, b.at, size));
 }
 
-static double get(const cf_kernels *kn, const void *array, int64_t i)
-{
-    double value = 0;
-    kn->sum(1, cf_at_const(array, i, kn->size), &value);
-    return value;
-}
-
 /* Weight of line l's class in the loss; 0 where there is none. */
 static double class_weight(const job *j, int64_t line)
 {
@@ -135,7 +128,7 @@ static void entropy_forward(void *ctx, int64_t task, int thread)
         double *loss = &j->loss[line];
         *loss = is_ignored(j, line) ? 0 : e.loss[l];
         if (!j->entropy->target || is_ignored(j, line)) continue;
-        *loss += class_weight(j, line) * (e.level[l] - get(j->kn, j->x, target_at(j, &e.b, l)));
+        *loss += class_weight(j, line) * (e.level[l] - cf_get(j->kn, j->x, target_at(j, &e.b, l)));
     }
 }
 
@@ -158,7 +151,7 @@ static void entropy_backward(void *ctx, int64_t task, int thread)
         if (is_ignored(j, e.b.first + l)) continue;
         int64_t at = target_at(j, &e.b, l);
         j->kn->set(1, cf_at(j->out, at, j->kn->size),
-                   get(j->kn, j->out, at) - grad[l] * class_weight(j, e.b.first + l));
+                   cf_get(j->kn, j->out, at) - grad[l] * class_weight(j, e.b.first + l));
     }
 }
 
