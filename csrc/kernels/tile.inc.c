@@ -15,6 +15,10 @@ CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const re
         vec v[CF_NV_MAX];
         CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(ahead + j * VL, 1); /* one row of y a step */
         ahead += k < mr - 1 ? ldy : 0;
+        /* what the next tile of the row loads; hardware does not see the stride between planes */
+        if (mr >= 2 * nv) {
+            CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(bk + (nv + j) * VL, 0, 2);
+        }
         CF_UNROLL for (int j = 0; j < nv; j++)
         {
             v[j] = load(bk + j * VL);
