@@ -24,9 +24,6 @@ static inline int64_t cf_volume(const int64_t v[3]) { return v[0] * v[1] * v[2];
 
 /* Element i of an array whose elements have `size` bytes. */
 static inline void *cf_at(void *p, int64_t i, int64_t size) { return (char *)p + i * size; }
-static inline const void *cf_at_const(const void *p, int64_t i, int64_t size)
-{
-    return (const char *)p + i * size;
-}
+static inline const void *cf_at_const(const void *p, int64_t i, int64_t size) { return (const char *)p + i * size; }
 
 #endif

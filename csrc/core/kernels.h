@@ -15,7 +15,7 @@
 #include "../kernels/pool.h"
 #include "../kernels/softmax.h"
 
-#define CF_KERNEL_LIST(X) \
+#define CF_KERNEL_LIST(X)    \
     CF_DENSE_KERNELS(X)      \
     CF_ACTIVATION_KERNELS(X) \
     CF_POOL_KERNELS(X)       \
@@ -31,7 +31,7 @@
 typedef struct {
     cf_isa isa;
     cf_dtype dtype;
-    int64_t size;  /* bytes of a real */
+    int64_t size; /* bytes of a real */
     int64_t lanes; /* reals of a vector register */
     cf_tile_fn *tile[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* [vectors][rows], NULL where registers do not suffice */
     CF_KERNEL_LIST(CF_DECLARE_KERNEL)

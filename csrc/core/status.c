@@ -4,7 +4,6 @@
 
 const char *cf_status_text(cf_status status)
 {
-    static const char *const text[] = {"ok", "invalid argument", "not supported on this machine",
-                                       "problem too large"};
+    static const char *const text[] = {"ok", "invalid argument", "not supported on this machine", "problem too large"};
     return text[status];
 }

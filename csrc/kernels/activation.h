@@ -22,11 +22,11 @@ typedef enum {
     CF_SILU         /* x * sigmoid(x) */
 } cf_activation_kind;
 
-#define CF_ACTIVATION_KERNELS(X)                                                                                \
-    X(activate, (cf_activation_kind kind, double a, double b, int64_t n, const void *x, void *y))               \
-    X(activate_backward, (cf_activation_kind kind, double a, double b, int64_t n, const void *x, const void *dy, \
-                          void *dx))                                                                            \
-    X(scale, (int64_t n, double a, const void *x, void *y))                                                     \
+#define CF_ACTIVATION_KERNELS(X)                                                                         \
+    X(activate, (cf_activation_kind kind, double a, double b, int64_t n, const void *x, void *y))        \
+    X(activate_backward,                                                                                 \
+      (cf_activation_kind kind, double a, double b, int64_t n, const void *x, const void *dy, void *dx)) \
+    X(scale, (int64_t n, double a, const void *x, void *y))                                              \
     X(prelu_backward, (int64_t n, double a, const void *x, const void *dy, void *dx, double *total))
 
 #endif

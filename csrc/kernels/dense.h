@@ -24,14 +24,13 @@ typedef void cf_tile_fn(int64_t kc, const void *a, const void *b, const int32_t 
  * add_rows      dst[r*ldd + q*step] += src[r*lds + q],  r < rows,  q < len.
  * set           dst[i] = value,  i < n.
  * sum           *total += sum of src[i], i < n, in a fixed order; single blocks are summed in real, blocks in double. */
-#define CF_DENSE_KERNELS(X)                                                                                        \
-    X(pack, (int64_t m, int64_t kc, const void *src, int64_t rs, int64_t cs, const void *end, void *dst,           \
-             int64_t ldd))                                                                                         \
-    X(gather_rows, (void *dst, int64_t ldd, const void *src, int64_t lds, int64_t rows, int64_t len, int64_t first, \
-                    int64_t last, int64_t step, double fill))                                                      \
-    X(scatter_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len)) \
-    X(add_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))   \
-    X(set, (int64_t n, void *dst, double value))                                                                   \
+#define CF_DENSE_KERNELS(X)                                                                                            \
+    X(pack, (int64_t m, int64_t kc, const void *src, int64_t rs, int64_t cs, const void *end, void *dst, int64_t ldd)) \
+    X(gather_rows, (void *dst, int64_t ldd, const void *src, int64_t lds, int64_t rows, int64_t len, int64_t first,    \
+                    int64_t last, int64_t step, double fill))                                                          \
+    X(scatter_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))   \
+    X(add_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))       \
+    X(set, (int64_t n, void *dst, double value))                                                                       \
     X(sum, (int64_t n, const void *src, double *total))
 
 #endif

@@ -19,7 +19,7 @@
 /* Element i has mean[i * own_statistics], weight[i * own_weights] and so on. */
 typedef struct {
     const double *mean, *inverse;
-    const void *weight, *bias;       /* of real */
+    const void *weight, *bias; /* of real */
     int own_statistics, own_weights; /* 0 or 1 */
 } cf_norm_stretch;
 

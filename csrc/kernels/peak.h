@@ -10,8 +10,8 @@
 
 enum { CF_CHAINS_MAX = 32 * 16 }; /* elements that the registers of any instruction set hold */
 
-#define CF_PEAK_KERNELS(X)                                          \
-    X(fma_chains, (int64_t rounds, void *dst, int64_t *chains))     \
+#define CF_PEAK_KERNELS(X)                                      \
+    X(fma_chains, (int64_t rounds, void *dst, int64_t *chains)) \
     X(stream, (int64_t n, const void *src, void *dst))
 
 #endif

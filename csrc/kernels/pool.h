@@ -30,26 +30,26 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * gather             y[q] = x[index[q]]
  * power              y[q] = (factor * x[q]) ^ exponent
  * power_backward     dx[q] = dy[q] * d power / d x[q], but 0 where x[q] is 0 if `flat_at_zero` */
-#define CF_POOL_KERNELS(X)                                                                                           \
-    X(reduce_rows, (cf_pool_op op, int start, int64_t n, int64_t rows, const void *x, int64_t ldx, void *y))         \
-    X(reduce_rows_index, (int start, int64_t n, int64_t rows, const void *x, int64_t ldx, int64_t index0, void *y,   \
-                          void *at))                                                                                 \
-    X(reduce_taps, (cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,  \
-                    int64_t ldx, void *y))                                                                           \
-    X(reduce_taps_index, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,           \
-                          const void *at, int64_t ldx, int64_t base, void *y, int64_t *index))                       \
-    X(reduce_spans, (cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))    \
-    X(reduce_spans_index, (int64_t n, const int64_t *start, const int64_t *end, const void *x, const void *at,       \
-                           int64_t base, void *y, int64_t *index))                                                   \
-    X(divide_rows, (int64_t rows, int64_t n, double factor, const int32_t *row_count, const int32_t *count,          \
-                    const void *x, void *y))                                                                         \
-    X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, void *y))                     \
-    X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))                   \
-    X(scatter_add, (int64_t n, const int64_t *index, const void *x, void *y))                                        \
-    X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                        \
-    X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                             \
-    X(power, (int64_t n, double factor, double exponent, const void *x, void *y))                                    \
-    X(power_backward, (int64_t n, double factor, double exponent, int flat_at_zero, const void *x, const void *dy,   \
-                       void *dx))
+#define CF_POOL_KERNELS(X)                                                                                          \
+    X(reduce_rows, (cf_pool_op op, int start, int64_t n, int64_t rows, const void *x, int64_t ldx, void *y))        \
+    X(reduce_rows_index,                                                                                            \
+      (int start, int64_t n, int64_t rows, const void *x, int64_t ldx, int64_t index0, void *y, void *at))          \
+    X(reduce_taps, (cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, \
+                    int64_t ldx, void *y))                                                                          \
+    X(reduce_taps_index, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,          \
+                          const void *at, int64_t ldx, int64_t base, void *y, int64_t *index))                      \
+    X(reduce_spans, (cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))   \
+    X(reduce_spans_index, (int64_t n, const int64_t *start, const int64_t *end, const void *x, const void *at,      \
+                           int64_t base, void *y, int64_t *index))                                                  \
+    X(divide_rows, (int64_t rows, int64_t n, double factor, const int32_t *row_count, const int32_t *count,         \
+                    const void *x, void *y))                                                                        \
+    X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, void *y))                    \
+    X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))                  \
+    X(scatter_add, (int64_t n, const int64_t *index, const void *x, void *y))                                       \
+    X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                       \
+    X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                            \
+    X(power, (int64_t n, double factor, double exponent, const void *x, void *y))                                   \
+    X(power_backward,                                                                                               \
+      (int64_t n, double factor, double exponent, int flat_at_zero, const void *x, const void *dy, void *dx))
 
 #endif

@@ -80,7 +80,9 @@ CF_INLINE real across(cf_pool_op op, vec v)
     real lanes[VL];
     store(lanes, v);
     CF_UNROLL for (int half = VL / 2; half > 0; half /= 2)
+    {
         CF_UNROLL for (int l = 0; l < half; l++) lanes[l] = combine(op, lanes[l], lanes[l + half]);
+    }
     return lanes[0];
 }
 #endif

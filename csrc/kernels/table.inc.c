@@ -19,11 +19,9 @@
 #define CF_KERNEL_ENTRY(name, params) .name = CF_NAME(name),
 
 extern const cf_kernels CF_NAME(kernels);
-const cf_kernels CF_NAME(kernels) = {
-    .isa = CF_ISA_ID,
-    .dtype = CF_DTYPE_ID,
-    .size = CF_REAL_BYTES,
-    .lanes = VL,
-    .tile = CF_TILE_TABLE,
-    CF_KERNEL_LIST(CF_KERNEL_ENTRY)
-};
+const cf_kernels CF_NAME(kernels) = {.isa = CF_ISA_ID,
+                                     .dtype = CF_DTYPE_ID,
+                                     .size = CF_REAL_BYTES,
+                                     .lanes = VL,
+                                     .tile = CF_TILE_TABLE,
+                                     CF_KERNEL_LIST(CF_KERNEL_ENTRY)};

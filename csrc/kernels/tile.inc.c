@@ -25,7 +25,9 @@ CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const re
             CF_PIN(v[j]);
         }
         CF_UNROLL for (int i = 0; i < mr; i++)
+        {
             CF_UNROLL for (int j = 0; j < nv; j++) acc[i * nv + j] += a[i] * v[j];
+        }
     }
     const int64_t rest = lanes - (nv - 1) * VL;
     CF_UNROLL for (int i = 0; i < mr; i++)
@@ -39,15 +41,16 @@ CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const re
     }
 }
 
-#define CF_EACH_MR(X, nv)                                                                                   \
-    X(1, nv) X(2, nv) X(3, nv) X(4, nv) X(5, nv) X(6, nv) X(7, nv) X(8, nv) X(9, nv) X(10, nv) X(11, nv)     \
-    X(12, nv) X(13, nv) X(14, nv)
+#define CF_EACH_MR(X, nv) \
+    X(1, nv)              \
+    X(2, nv)              \
+    X(3, nv) X(4, nv) X(5, nv) X(6, nv) X(7, nv) X(8, nv) X(9, nv) X(10, nv) X(11, nv) X(12, nv) X(13, nv) X(14, nv)
 
-#define CF_DEFINE_TILE(mr, nv)                                                                              \
-    static void tile_##mr##x##nv(int64_t kc, const void *a, const void *b, const int32_t *koff, void *y,    \
-                                 int64_t ldy, const void *init, int64_t lanes)                              \
-    {                                                                                                       \
-        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, kc, a, b, koff, y, ldy, init, lanes);                        \
+#define CF_DEFINE_TILE(mr, nv)                                                                                        \
+    static void tile_##mr##x##nv(int64_t kc, const void *a, const void *b, const int32_t *koff, void *y, int64_t ldy, \
+                                 const void *init, int64_t lanes)                                                     \
+    {                                                                                                                 \
+        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, kc, a, b, koff, y, ldy, init, lanes);                                  \
     }
 CF_EACH_MR(CF_DEFINE_TILE, 1)
 CF_EACH_MR(CF_DEFINE_TILE, 2)
@@ -58,5 +61,5 @@ CF_EACH_MR(CF_DEFINE_TILE, 6)
 
 #define CF_TILE_ENTRY(mr, nv) CF_TILE_FITS(mr, nv) ? tile_##mr##x##nv : 0,
 #define CF_TILE_ROW(nv) {0, CF_EACH_MR(CF_TILE_ENTRY, nv)}
-#define CF_TILE_TABLE                                                                                       \
+#define CF_TILE_TABLE \
     {{0}, CF_TILE_ROW(1), CF_TILE_ROW(2), CF_TILE_ROW(3), CF_TILE_ROW(4), CF_TILE_ROW(5), CF_TILE_ROW(6)}

@@ -81,7 +81,8 @@ static cf_status run_prelu(prelu_job *j, const cf_options *options)
     return CF_OK;
 }
 
-cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, void *y)
+cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight,
+                           void *y)
 {
     prelu_job j = {.d = d, .x = x, .weight = weight, .out = y};
     return run_prelu(&j, options);

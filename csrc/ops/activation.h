@@ -24,7 +24,8 @@ typedef struct {
     int64_t n, channels, points, weights;
 } cf_prelu_desc;
 
-cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, void *y);
+cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight,
+                           void *y);
 /* dw (weights,); sums (channels,) of double is scratch. */
 cf_status cf_prelu_backward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight,
                             const void *dy, void *dx, void *dw, double *sums);

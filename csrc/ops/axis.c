@@ -40,7 +40,12 @@ cf_phase cf_axis_phase(const cf_axis *a, int64_t f)
     int64_t s = a->dstep, tap_step = s / gcd(s, a->dil), count = cf_ceil_div(cf_max(a->dst - f, 0), s), t = 0;
     while (t < a->taps && (f + a->pad - t * a->dil) % s != 0) t++;
     if (t == a->taps) return (cf_phase){f, count, 0, 0, 1, 0, 0};
-    return (cf_phase){f, count, cf_ceil_div(a->taps - t, tap_step), t, tap_step, (f + a->pad - t * a->dil) / s,
+    return (cf_phase){f,
+                      count,
+                      cf_ceil_div(a->taps - t, tap_step),
+                      t,
+                      tap_step,
+                      (f + a->pad - t * a->dil) / s,
                       -tap_step * a->dil / s};
 }
 

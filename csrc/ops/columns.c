@@ -18,11 +18,11 @@ enum { IMAGE, CHANNEL, TAP, POINT };
 typedef struct {
     const cf_columns_desc *d;
     const cf_kernels *kn;
-    int adjoint;                       /* col2im: reads cols and writes x, else the other way round */
+    int adjoint; /* col2im: reads cols and writes x, else the other way round */
     void *x, *cols;
-    int64_t extent[3], group[3];       /* images, channels, taps: all of them, and those that the lanes run over */
+    int64_t extent[3], group[3]; /* images, channels, taps: all of them, and those that the lanes run over */
     int64_t lanes, blocks, tap_groups; /* lanes of a group, their blocks */
-    int64_t steps, tap_steps;          /* blocks of all groups; those that go through all taps of the same planes */
+    int64_t steps, tap_steps; /* blocks of all groups; those that go through all taps of the same planes */
     int64_t rows, items, chunks;
     void *scratch;
 } job;

@@ -45,8 +45,8 @@ typedef struct {
     int64_t lanes, taps;                    /* lanes of a tap; taps that are not lanes */
     int64_t vectors, nv, tiles, ld, panels; /* lanes are cut into tiles of ld = nv vectors or one less */
     int64_t box[4], boxes[4], chunks, pixels; /* a chunk: output points of (images, d, h, w), at most `pixels` */
-    int64_t step[3], span[3];               /* input points a chunk reads along an axis: step an output point, span in all */
-    int64_t parts;                          /* independent sums over the chunks of a group; 0: threads share each chunk */
+    int64_t step[3], span[3]; /* input points a chunk reads along an axis: step an output point, span in all */
+    int64_t parts; /* independent sums over the chunks of a group; 0: threads share each chunk */
     int64_t x_size, dy_size, acc_size, scratch_size; /* reals; scratch_size a thread */
 } cf_weights_plan;
 
@@ -63,7 +63,8 @@ typedef struct {
 cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, const cf_options *options);
 
 /* bias may be NULL; in backward-data it has ic elements (the bias of a transposed convolution). */
-void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y, void *workspace);
+void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y,
+                     void *workspace);
 void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,
                            void *workspace);
 void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace);

@@ -35,7 +35,10 @@ int64_t cf_packed_group_size(const cf_correlate_plan *p, int64_t lanes);
 int64_t cf_packed_at(const cf_correlate_plan *p, int64_t lanes, int64_t group, int64_t pass, int64_t phase,
                      int64_t taps_before, int64_t taps, int64_t panel);
 
-static inline int64_t cf_red_begin(const cf_correlate_plan *p, int64_t pass) { return cf_part(p->red, p->passes, pass); }
+static inline int64_t cf_red_begin(const cf_correlate_plan *p, int64_t pass)
+{
+    return cf_part(p->red, p->passes, pass);
+}
 static inline int64_t cf_row_begin(const cf_correlate_plan *p, int64_t panel)
 {
     return cf_part(p->rows, p->panels, panel);

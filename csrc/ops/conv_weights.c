@@ -62,7 +62,8 @@ static void pack_dy(const job *j, const chunk *c, int64_t panel)
 {
     const cf_weights_plan *p = j->p;
     const cf_axis *a = p->axis;
-    int64_t plane = a[0].dst * a[1].dst * a[2].dst, run = c->points / c->len[0], size = j->kn->size, oc = j->plan->desc.oc;
+    int64_t plane = a[0].dst * a[1].dst * a[2].dst, run = c->points / c->len[0], size = j->kn->size,
+            oc = j->plan->desc.oc;
     int64_t r0 = row_begin(p, panel), mr = row_begin(p, panel + 1) - r0;
     int64_t point = (c->at[1] * a[1].dst + c->at[2]) * a[2].dst + c->at[3];
     const void *end = cf_at_const(j->dy, j->plan->desc.n * oc * plane, size);
@@ -84,7 +85,8 @@ static void pack_row(const job *j, const void *row, int64_t channels, int64_t le
     memset(to, 0, (size_t)(first * bytes));
     if (last > first)
         j->kn->pack(channels, last - first, cf_at_const(row, left + first * sub, size), x_plane(p), sub,
-                    cf_at_const(j->x, j->plan->desc.n * j->plan->desc.ic * x_plane(p), size), cf_at(to, first, bytes), p->ld);
+                    cf_at_const(j->x, j->plan->desc.n * j->plan->desc.ic * x_plane(p), size), cf_at(to, first, bytes),
+                    p->ld);
     memset(cf_at(to, last, bytes), 0, (size_t)((span - last) * bytes));
 }
 
@@ -93,7 +95,8 @@ static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n)
 {
     const cf_weights_plan *p = j->p;
     const cf_axis *a = p->axis;
-    int64_t size = j->kn->size, c0 = vector_begin(p, tile) * j->kn->lanes, pixels = p->span[0] * p->span[1] * p->span[2];
+    int64_t size = j->kn->size, c0 = vector_begin(p, tile) * j->kn->lanes,
+            pixels = p->span[0] * p->span[1] * p->span[2];
     int64_t channel = (c->at[0] + n) * j->plan->desc.ic + c->group * p->red + c0, at[3], span[3], sub[3];
     for (int i = 0; i < 3; i++) {
         sub[i] = a[i].taps == 1 ? a[i].step : 1;
@@ -119,7 +122,8 @@ static void pack_flat(const job *j, const chunk *c, int64_t tile, int64_t n)
     int64_t size = j->kn->size, l0 = vector_begin(p, tile) * j->kn->lanes, lanes = lanes_of(j, tile);
     int64_t run = c->points / c->len[0], slice = c->len[2] * c->len[3];
     for (int64_t l = 0; l < lanes; l++) {
-        int64_t tap = (l0 + l) % p->vol, channel = (c->at[0] + n) * j->plan->desc.ic + c->group * p->red + (l0 + l) / p->vol;
+        int64_t tap = (l0 + l) % p->vol,
+                channel = (c->at[0] + n) * j->plan->desc.ic + c->group * p->red + (l0 + l) / p->vol;
         int64_t td = tap / (a[1].taps * a[2].taps), th = tap / a[2].taps % a[1].taps, tw = tap % a[2].taps;
         int64_t off[2] = {th * a[1].dil - a[1].pad, tw * a[2].dil - a[2].pad};
         cf_slice s = cf_slice_of(a + 1, c->at + 2, c->len + 2, off, c->len[3]);
@@ -257,7 +261,8 @@ void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const voi
     job j = {.plan = plan, .p = p, .x = x, .dy = dy, .dw = dw};
     j.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
     if (plan->desc.n == 0) {
-        memset(dw, 0, (size_t)(plan->desc.oc * plan->desc.ic / plan->desc.groups * cf_volume(plan->desc.kernel) * j.kn->size));
+        memset(dw, 0,
+               (size_t)(plan->desc.oc * plan->desc.ic / plan->desc.groups * cf_volume(plan->desc.kernel) * j.kn->size));
         return;
     }
     j.acc = cf_at(workspace, plan->acc_at, 1);

@@ -21,7 +21,8 @@ static int flat_is_cheaper(const cf_weights_plan *p, int64_t lanes)
 /* Grown from the innermost axis, so that the points of a chunk are one run of an image. */
 static void choose_chunks(cf_weights_plan *p, int64_t n)
 {
-    int64_t want = cf_max(CHUNK / cf_max(p->rows, p->flat ? p->vectors * p->ld / p->nv : p->rows), CHUNK_POINTS), have = 1;
+    int64_t want = cf_max(CHUNK / cf_max(p->rows, p->flat ? p->vectors * p->ld / p->nv : p->rows), CHUNK_POINTS),
+            have = 1;
     p->chunks = p->pixels = 1;
     for (int i = 3; i >= 0; i--) {
         int64_t points = i ? p->axis[i - 1].dst : n, most = cf_max(1, want / have);

@@ -63,8 +63,8 @@ static void run_one(const run *r, int64_t panel, int64_t v0, int64_t nv)
     const cf_kernels *kn = r->j->kn;
     int64_t m0 = cf_row_begin(p, panel), mr = cf_row_begin(p, panel + 1) - m0, j0 = v0 * kn->lanes;
     const void *init = r->init ? cf_at_const(r->init, m0, kn->size) : NULL;
-    kn->tile[nv][mr](r->kc, cf_at_const(r->a, m0 * r->kc + panel * kn->lanes, kn->size), cf_at_const(r->b, j0, kn->size),
-                     r->koff, cf_at(r->y, m0 * r->ldy + j0, kn->size), r->ldy, init,
+    kn->tile[nv][mr](r->kc, cf_at_const(r->a, m0 * r->kc + panel * kn->lanes, kn->size),
+                     cf_at_const(r->b, j0, kn->size), r->koff, cf_at(r->y, m0 * r->ldy + j0, kn->size), r->ldy, init,
                      cf_min(nv * kn->lanes, r->lanes - j0));
 }
 
@@ -86,8 +86,8 @@ static int64_t lanes_of(const cf_correlate_plan *p, const cf_unit *u)
 }
 
 /* One pass of channels through every phase and slice. */
-static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, const void *lanes_at, const int32_t *koff,
-                     void *buffer)
+static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, const void *lanes_at,
+                     const int32_t *koff, void *buffer)
 {
     const cf_correlate_plan *p = j->p;
     int64_t channels = cf_red_begin(p, pass + 1) - cf_red_begin(p, pass), before = 0, size = j->kn->size;
@@ -162,7 +162,8 @@ static void run_unit(void *ctx, int64_t task, int thread)
     if (!p->direct) put_buffer(j, &u, buffer);
 }
 
-static void correlate(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst, void *workspace)
+static void correlate(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst,
+                      void *workspace)
 {
     const cf_correlate_plan *p = &plan->correlate;
     if (plan->desc.n == 0) return;

@@ -80,7 +80,8 @@ static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int thre
     double output = p->direct ? 0 : rows * (double)p->phases * out_rows * per_row;
     double a_pass = (double)(p->red_block * p->vol) / (double)p->phases;
     double fma = red * (double)p->vol * rows * (1 + 4 / a_pass);
-    int64_t last_h = p->points[1] - (p->blocks[1] - 1) * p->block[1], last_w = p->points[2] - (p->blocks[2] - 1) * p->block[2];
+    int64_t last_h = p->points[1] - (p->blocks[1] - 1) * p->block[1],
+            last_w = p->points[2] - (p->blocks[2] - 1) * p->block[2];
     double full = fma * (double)vectors_of(p, p->block[1], p->block[2], kn) + packing + output;
     double last = fma * (double)vectors_of(p, last_h, last_w, kn) + packing + output;
     int64_t blocks = p->blocks[1] * p->blocks[2], uneven = p->units % threads;

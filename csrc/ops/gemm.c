@@ -52,8 +52,8 @@ static void pack_a(void *ctx, int64_t task, int thread)
     int64_t pass = task / p->panels, panel = task % p->panels, i0 = panel_begin(p, panel), k0 = pass_begin(p, pass);
     int64_t mr = panel_begin(p, panel + 1) - i0, size = j->kn->size;
     const void *end = cf_at_const(j->a, (d->m - 1) * d->a_rs + (d->k - 1) * d->a_cs + 1, size);
-    j->kn->pack(mr, pass_begin(p, pass + 1) - k0, cf_at_const(j->a, i0 * d->a_rs + k0 * d->a_cs, size), d->a_rs, d->a_cs,
-                end, cf_at(j->packed_a, panel_at(p, pass, panel, j->kn->lanes), size), mr);
+    j->kn->pack(mr, pass_begin(p, pass + 1) - k0, cf_at_const(j->a, i0 * d->a_rs + k0 * d->a_cs, size), d->a_rs,
+                d->a_cs, end, cf_at(j->packed_a, panel_at(p, pass, panel, j->kn->lanes), size), mr);
 }
 
 static void start_rows(const job *j, int64_t i0, int64_t i1, int64_t j0, int64_t lanes)
@@ -94,7 +94,14 @@ static void run_tile(void *ctx, int64_t task, int thread)
 void cf_gemm(const cf_gemm_plan *p, const void *a, const void *b, const void *bias, void *c, void *workspace)
 {
     const cf_kernels *kn = cf_kernels_for(p->options.isa, p->desc.dtype);
-    job j = {p, kn, a, b, bias, c, cf_at(workspace, p->a_at, 1), cf_at(workspace, p->b_at, 1),
+    job j = {p,
+             kn,
+             a,
+             b,
+             bias,
+             c,
+             cf_at(workspace, p->a_at, 1),
+             cf_at(workspace, p->b_at, 1),
              cf_at(workspace, p->koff_at, 1)};
     int64_t kc = cf_ceil_div(p->desc.k, p->passes);
     for (int64_t k = 0; k < kc; k++) j.koff[k] = (int32_t)(k * p->nv * kn->lanes);

@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
     cf_gemm_desc desc;
     cf_options options;
-    int64_t nv, panels, tiles, passes, splits;             /* balanced parts of rows, vectors, k; splits of the panels */
+    int64_t nv, panels, tiles, passes, splits; /* balanced parts of rows, vectors, k; splits of the panels */
     int64_t a_at, koff_at, b_at, b_bytes, workspace_bytes; /* offsets in the workspace; b_bytes a thread */
 } cf_gemm_plan;
 

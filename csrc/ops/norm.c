@@ -74,10 +74,7 @@ static const void *constant(const job *j, int one)
     return j->d->dtype == CF_F64 ? (const void *)&f64[one] : (const void *)&f32[one];
 }
 
-static double weight_of(const job *j, int64_t channel)
-{
-    return j->weight ? cf_get(j->kn, j->weight, channel) : 1;
-}
+static double weight_of(const job *j, int64_t channel) { return j->weight ? cf_get(j->kn, j->weight, channel) : 1; }
 
 static void unit_statistics(const job *j, const part *p, double *mean, double *variance)
 {

@@ -89,8 +89,7 @@ static void reduce_lines(const job *j, const block *b, const void *line, const v
     }
     if (!d->adaptive && at)
         j->kn->reduce_taps_index(rows, n, d->kernel[2], d->dil[2], d->stride[2], line, at, ld, base, y, index);
-    else if (!d->adaptive)
-        j->kn->reduce_taps(j->op, rows, n, d->kernel[2], d->dil[2], d->stride[2], line, ld, y);
+    else if (!d->adaptive) j->kn->reduce_taps(j->op, rows, n, d->kernel[2], d->dil[2], d->stride[2], line, ld, y);
     for (int64_t r = 0; r < rows && d->adaptive; r++) {
         const void *row = cf_at_const(line, r * ld, size);
         if (at)

@@ -13,7 +13,8 @@ typedef struct {
 } cf_slice;
 
 /* axis: h, then w. */
-cf_slice cf_slice_of(const cf_axis axis[2], const int64_t at[2], const int64_t len[2], const int64_t off[2], int64_t ld);
+cf_slice cf_slice_of(const cf_axis axis[2], const int64_t at[2], const int64_t len[2], const int64_t off[2],
+                     int64_t ld);
 void cf_copy_slice(const cf_kernels *kn, const cf_slice *s, const void *plane, void *to);
 
 #endif

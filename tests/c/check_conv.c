@@ -30,10 +30,14 @@ typedef struct {
 
 static int64_t point(const int64_t size[3], const int64_t at[3]) { return (at[0] * size[1] + at[1]) * size[2] + at[2]; }
 
-static void add(check *c, void *array, int64_t i, double value) { check_put(c, array, i, check_get(c, array, i) + value); }
+static void add(check *c, void *array, int64_t i, double value)
+{
+    check_put(c, array, i, check_get(c, array, i) + value);
+}
 
 /* One (image, output channel, input channel of the group, output point, tap). */
-static void naive_term(check *c, const arrays *a, int64_t n, int64_t k, int64_t r, const int64_t o[3], const int64_t t[3])
+static void naive_term(check *c, const arrays *a, int64_t n, int64_t k, int64_t r, const int64_t o[3],
+                       const int64_t t[3])
 {
     const cf_conv_desc *d = a->d;
     int64_t red = d->ic / d->groups, channel = k / (d->oc / d->groups) * red + r, i[3];
@@ -98,7 +102,8 @@ static void one_problem(check *c, cf_isa isa, cf_dtype dtype)
     cf_conv_desc d = random_problem(c, dtype);
     int64_t x_size = d.n * d.ic * cf_volume(d.in), w_size = d.oc * (d.ic / d.groups) * cf_volume(d.kernel);
     int64_t plane = cf_volume(d.out), y_size = d.n * d.oc * plane;
-    void *x = check_array(c, x_size), *w = check_array(c, w_size), *dy = check_array(c, y_size), *bias = check_array(c, d.oc);
+    void *x = check_array(c, x_size), *w = check_array(c, w_size), *dy = check_array(c, y_size),
+         *bias = check_array(c, d.oc);
     arrays a = {&d, x, w, zeros(c, y_size), zeros(c, x_size), zeros(c, w_size), dy};
     for (int64_t i = 0; i < y_size; i++) check_put(c, a.y, i, check_get(c, bias, i / plane % d.oc));
     naive(c, &a);

@@ -66,7 +66,10 @@ static const entry entries[] = {CF_KERNEL_LIST(ENTRY){"tile", check_tile}};
 static int64_t finish(const check *c)
 {
     printf("%-24s %-7s %s %s (%lld cases)\n", c->name, cf_isa_name(c->kn->isa), c->kn->dtype == CF_F64 ? "f64" : "f32",
-           c->failures ? "FAILED" : c->cases ? "ok" : "NOT RUN", (long long)c->cases);
+           c->failures ? "FAILED"
+           : c->cases  ? "ok"
+                       : "NOT RUN",
+           (long long)c->cases);
     return c->failures + !c->cases;
 }
 

@@ -4,9 +4,18 @@
 
 static double activation(int kind, double v)
 {
-    double clamped = fmin(fmax(v + 3, 0), 6) / 6, logistic = 1 / (1 + exp(-v)), inner = sqrt(2 / acos(-1)) * (v + 0.044715 * v * v * v);
-    const double values[] = {v < 0 ? 0 : v, v > 0 ? v : 0.25 * v, fmin(fmax(v, 0.25), 4), logistic, clamped, v * clamped,
-                             tanh(v), v * (1 + erf(v * sqrt(0.5))) / 2, v * (1 + tanh(inner)) / 2, v * logistic};
+    double clamped = fmin(fmax(v + 3, 0), 6) / 6, logistic = 1 / (1 + exp(-v)),
+           inner = sqrt(2 / acos(-1)) * (v + 0.044715 * v * v * v);
+    const double values[] = {v < 0 ? 0 : v,
+                             v > 0 ? v : 0.25 * v,
+                             fmin(fmax(v, 0.25), 4),
+                             logistic,
+                             clamped,
+                             v * clamped,
+                             tanh(v),
+                             v * (1 + erf(v * sqrt(0.5))) / 2,
+                             v * (1 + tanh(inner)) / 2,
+                             v * logistic};
     return values[kind];
 }
 
