@@ -46,19 +46,26 @@ cdef extern from "cnnfast.h" nogil:
         CF_FORWARD
         CF_BACKWARD_DATA
         CF_BACKWARD_WEIGHTS
-    ctypedef struct cf_correlate_plan:
-        int64_t rows, units, images, splits, nv, panels, passes
+    ctypedef struct cf_slab:
         int64_t[3] block
+        int64_t images
+    ctypedef struct cf_correlate_plan:
+        int64_t rows, units, splits, nv, panels, passes
+        cf_slab slab
         int straight, direct
     ctypedef struct cf_weights_plan:
         int64_t rows, nv, panels, tiles, chunks, parts
         int flat
+    ctypedef struct cf_points_plan:
+        int64_t rows, nv, panels, units, parts
     ctypedef struct cf_conv_plan:
         cf_conv_desc desc
         cf_options options
         cf_conv_pass pass_ "pass"
         cf_correlate_plan correlate
         cf_weights_plan weights
+        int lanes_are_points
+        cf_points_plan points
         int64_t workspace_bytes
     cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass which, const cf_conv_desc *desc, const cf_options *options)
     void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y, void *workspace)

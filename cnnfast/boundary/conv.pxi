@@ -40,20 +40,24 @@ cdef class ConvPlan:
         """What the plan chose, for tests and reports."""
         cdef cf_correlate_plan *c = &self.plan.correlate
         cdef cf_weights_plan *w = &self.plan.weights
+        cdef cf_points_plan *p = &self.plan.points
         info = {
             "pass": _PASSES[<int>self.plan.pass_],
             "isa": isa_name(self.plan.options.isa),
             "threads": self.plan.options.threads,
             "workspace": self.plan.workspace_bytes,
         }
-        if self.plan.pass_ == CF_BACKWARD_WEIGHTS:
+        if self.plan.lanes_are_points:
+            rows, nv, panels = p.rows, p.nv, p.panels
+            info.update(lanes="points", units=p.units, parts=p.parts)
+        elif self.plan.pass_ == CF_BACKWARD_WEIGHTS:
             rows, nv, panels = w.rows, w.nv, w.panels
             info.update(lanes="channels x taps" if w.flat else "channels", chunks=w.chunks, parts=w.parts)
         else:
             rows, nv, panels = c.rows, c.nv, c.panels
             source = "source" if c.straight else "slab"
-            info.update(lanes=source, direct=bool(c.direct), tasks=c.units, images=c.images, passes=c.passes,
-                        splits=c.splits, block=(c.block[0], c.block[1], c.block[2]))
+            info.update(lanes=source, direct=bool(c.direct), tasks=c.units, images=c.slab.images, passes=c.passes,
+                        splits=c.splits, block=(c.slab.block[0], c.slab.block[1], c.slab.block[2]))
         info["tile"] = f"{-(-rows // panels)}x{nv}"
         return info
 

@@ -4,6 +4,7 @@
 #include "base.h"
 #ifdef _OPENMP
 #include <omp.h>
+#include <stdatomic.h>
 #endif
 
 int cf_have_openmp(void)
@@ -24,24 +25,47 @@ int cf_max_threads(void)
 #endif
 }
 
-static void run_serial(int64_t tasks, cf_task_fn *fn, void *ctx)
+#ifdef _OPENMP
+enum { TEAM_MAX = 256 };
+
+/* Tasks [next, end), on a cache line of its own. */
+typedef struct {
+    _Alignas(64) _Atomic int64_t next;
+    int64_t end;
+} share;
+
+/* A thread works through its own share and then through those of the others. */
+static void work(share *shares, int team, int thread, cf_task_fn *fn, void *ctx)
 {
-    for (int64_t t = 0; t < tasks; t++) fn(ctx, t, 0);
+    for (int i = 0; i < team; i++) {
+        share *s = &shares[(thread + i) % team];
+        for (int64_t t; (t = atomic_fetch_add(&s->next, 1)) < s->end;) fn(ctx, t, thread);
+    }
 }
+
+static void run_team(int64_t tasks, int team, cf_task_fn *fn, void *ctx)
+{
+    share shares[TEAM_MAX];
+    for (int i = 0; i < team; i++) {
+        atomic_init(&shares[i].next, cf_part(tasks, team, i));
+        shares[i].end = cf_part(tasks, team, i + 1);
+    }
+#pragma omp parallel num_threads(team)
+    work(shares, team, omp_get_thread_num(), fn, ctx);
+}
+#endif
 
 void cf_parallel_for(int64_t tasks, int threads, cf_task_fn *fn, void *ctx)
 {
-    int team = (int)cf_min(tasks, threads);
-    if (team <= 1) {
-        run_serial(tasks, fn, ctx);
+#ifdef _OPENMP
+    int team = (int)cf_min(cf_min(tasks, threads), TEAM_MAX);
+    if (team > 1) {
+        run_team(tasks, team, fn, ctx);
         return;
     }
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic) num_threads(team)
-    for (int64_t t = 0; t < tasks; t++) fn(ctx, t, omp_get_thread_num());
-#else
-    run_serial(tasks, fn, ctx);
 #endif
+    (void)threads;
+    for (int64_t t = 0; t < tasks; t++) fn(ctx, t, 0);
 }
 
 typedef struct {

@@ -15,6 +15,15 @@ enum { CF_MR_MAX = 14, CF_NV_MAX = 6 };
 typedef void cf_tile_fn(int64_t kc, const void *a, const void *b, const int32_t *koff, void *y, int64_t ldy,
                         const void *init, int64_t lanes);
 
+/* Largest dot tile: rows and columns.  A table offers (mr, nv) where mr * nv + nv + 1 registers exist. */
+enum { CF_DOT_MAX = 6 };
+
+/* y[i][j][l] += sum over r < runs, q < len, q % VL == l of  a[i*lda + r*a_run + q] * b[koff[j] + r*b_run + q]
+ *
+ * i < mr   j < nv   y rows of ldy vectors.  Nothing is read outside the rows.  lane_sums adds the lanes of y. */
+typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, int64_t a_run, const void *b,
+                       const int32_t *koff, int64_t b_run, void *y, int64_t ldy);
+
 /* X(name, params) of every kernel:
  *
  * pack          dst[k*ldd + i] = src[i*rs + k*cs],  i < m,  k < kc,  ldd >= m,  rs and cs any strides (fast where either is 1).
@@ -22,6 +31,7 @@ typedef void cf_tile_fn(int64_t kc, const void *a, const void *b, const int32_t 
  * gather_rows   dst[r*ldd + q] = first <= q < last ? src[r*lds + (q - first)*step] : fill,  r < rows,  q < len.
  * scatter_rows  dst[r*ldd + q*step] = src[r*lds + q],  r < rows,  q < len.
  * add_rows      dst[r*ldd + q*step] += src[r*lds + q],  r < rows,  q < len.
+ * lane_sums     dst[i] = sum over p < parts, l < VL of src[p*stride + i*VL + l],  i < n, in a fixed order.
  * set           dst[i] = value,  i < n.
  * sum           *total += sum of src[i], i < n, in a fixed order; single blocks are summed in real, blocks in double. */
 #define CF_DENSE_KERNELS(X)                                                                                            \
@@ -30,6 +40,7 @@ typedef void cf_tile_fn(int64_t kc, const void *a, const void *b, const int32_t 
                     int64_t last, int64_t step, double fill))                                                          \
     X(scatter_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))   \
     X(add_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))       \
+    X(lane_sums, (int64_t n, int64_t parts, int64_t stride, const void *src, void *dst))                               \
     X(set, (int64_t n, void *dst, double value))                                                                       \
     X(sum, (int64_t n, const void *src, double *total))
 

@@ -15,6 +15,7 @@
 #include "columns.inc.c"
 #include "softmax.inc.c"
 #include "tile.inc.c"
+#include "dot.inc.c"
 
 #define CF_KERNEL_ENTRY(name, params) .name = CF_NAME(name),
 
@@ -24,4 +25,5 @@ const cf_kernels CF_NAME(kernels) = {.isa = CF_ISA_ID,
                                      .size = CF_REAL_BYTES,
                                      .lanes = VL,
                                      .tile = CF_TILE_TABLE,
+                                     .dot = CF_DOT_TABLE,
                                      CF_KERNEL_LIST(CF_KERNEL_ENTRY)};

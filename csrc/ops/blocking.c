@@ -20,7 +20,7 @@ static double cost_of(double mr, double nv)
 
 cf_tile_shape cf_choose_tile(const cf_kernels *kn, int64_t rows, int64_t vectors)
 {
-    cf_tile_shape best = {1, 1};
+    cf_tile_shape best = {1, 1, 0};
     double least = 1e300;
     for (int64_t nv = 1; nv <= CF_NV_MAX; nv++) {
         int64_t mr = rows_of(kn, nv);
@@ -29,7 +29,7 @@ cf_tile_shape cf_choose_tile(const cf_kernels *kn, int64_t rows, int64_t vectors
         double cost = cost_of((double)rows / (double)panels, (double)vectors / (double)tiles);
         if (cost < least - 1e-3) {
             least = cost;
-            best = (cf_tile_shape){nv, panels};
+            best = (cf_tile_shape){nv, panels, cost};
         }
     }
     return best;

@@ -11,7 +11,7 @@
 #ifndef CF_CONV_H
 #define CF_CONV_H
 #include "../cnnfast.h"
-#include "axis.h"
+#include "slab.h"
 
 typedef struct {
     cf_dtype dtype;
@@ -25,12 +25,9 @@ typedef enum { CF_FORWARD, CF_BACKWARD_DATA, CF_BACKWARD_WEIGHTS } cf_conv_pass;
 typedef struct {
     int64_t rows, red, vol;       /* a group's destination channels, source channels, taps */
     int64_t w_group, w_row, w_red; /* strides of the weights */
-    cf_axis axis[3];
-    int64_t points[3], phases; /* destination points of a phase; phases of all axes */
-
-    int64_t block[3], blocks[3], images, image_groups, splits, units; /* what a task computes */
-    cf_copies copies[3];
-    int64_t pitch, row_stride, slice_stride, copy_size, channel_size; /* the slab */
+    int64_t phases; /* of all axes */
+    cf_slab slab;
+    int64_t blocks[3], image_groups, splits, units; /* a task: a block of points of some images, a split of the panels */
     int straight;                     /* lanes are read from the source itself */
     int direct;                       /* tiles are written to the destination itself */
     int64_t red_block, passes;        /* source channels of a pass */
@@ -50,12 +47,24 @@ typedef struct {
     int64_t x_size, dy_size, acc_size, scratch_size; /* reals; scratch_size a thread */
 } cf_weights_plan;
 
+/* Backward-weights with few channels: lanes = output points, see conv_weights_points.c. */
+typedef struct {
+    int64_t rows, red, terms;            /* a group's output channels, input channels, (channel, tap) pairs */
+    cf_slab slab;
+    int64_t blocks[3], images, units;    /* a unit: a block of points of some images */
+    int64_t parts, splits;               /* independent sums over the units; shares of the rows */
+    int64_t nv, panels;                  /* terms of a tile at most; panels of rows */
+    int64_t slab_size, acc_size;         /* reals: of an image, of a part */
+} cf_points_plan;
+
 typedef struct {
     cf_conv_desc desc;
     cf_options options;
     cf_conv_pass pass;
     cf_correlate_plan correlate;
     cf_weights_plan weights;
+    int lanes_are_points; /* in backward-weights: `points` is the plan, else `weights` */
+    cf_points_plan points;
     int64_t packed_at, zeros_at, koff_at, straight_koff_at, acc_at, thread_at, thread_bytes, workspace_bytes;
 } cf_conv_plan;
 

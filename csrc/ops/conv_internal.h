@@ -10,6 +10,12 @@
 cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 
+/* conv_weights_points.c: 0 if the sums would be too large for this form; the cost is in cycles a destination point. */
+int cf_points_plan_init(cf_points_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads);
+double cf_points_cost(const cf_points_plan *p, const cf_kernels *kn);
+void cf_points_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
+                   void *workspace);
+
 /* Arrays of one call of forward or backward-data. */
 typedef struct {
     const cf_conv_plan *plan;
@@ -20,14 +26,14 @@ typedef struct {
     int32_t *koff, *straight_koff;
 } cf_correlate_job;
 
-/* What one task computes: panels [panel0, panel1) at block `at` (per phase) of `images` images of a group. */
+/* What one task computes: panels [panel0, panel1) of a group at a region, whose channels are those of the pass. */
 typedef struct {
-    int64_t group, image, images, at[3], len[3], panel0, panel1;
+    int64_t group, panel0, panel1;
+    cf_region region;
 } cf_unit;
 
 /* correlate_pack.c */
 void cf_pack_weights_task(void *job, int64_t task, int thread); /* task = (group, pass, panel) */
-void cf_pack_slab(const cf_correlate_job *j, const cf_unit *u, int64_t pass, void *slab);
 void cf_fill_offsets(const cf_correlate_job *j);
 
 /* Packed weights of (group, pass, phase, panel): (channel, tap of the phase, row of the panel). */
@@ -47,19 +53,10 @@ static inline int64_t cf_row_begin(const cf_correlate_plan *p, int64_t panel)
 /* Axis phases of phase i of all axes, and the number of its taps. */
 static inline int64_t cf_phases_of(const cf_correlate_plan *p, int64_t i, cf_phase ph[3])
 {
-    ph[2] = cf_axis_phase(&p->axis[2], i % p->axis[2].dstep);
-    ph[1] = cf_axis_phase(&p->axis[1], i / p->axis[2].dstep % p->axis[1].dstep);
-    ph[0] = cf_axis_phase(&p->axis[0], i / p->axis[2].dstep / p->axis[1].dstep);
+    ph[2] = cf_axis_phase(&p->slab.axis[2], i % p->slab.axis[2].dstep);
+    ph[1] = cf_axis_phase(&p->slab.axis[1], i / p->slab.axis[2].dstep % p->slab.axis[1].dstep);
+    ph[0] = cf_axis_phase(&p->slab.axis[0], i / p->slab.axis[2].dstep / p->slab.axis[1].dstep);
     return ph[0].taps * ph[1].taps * ph[2].taps;
-}
-
-static inline int64_t cf_src_plane(const cf_correlate_plan *p)
-{
-    return p->axis[0].src * p->axis[1].src * p->axis[2].src;
-}
-static inline int64_t cf_dst_plane(const cf_correlate_plan *p)
-{
-    return p->axis[0].dst * p->axis[1].dst * p->axis[2].dst;
 }
 
 #endif

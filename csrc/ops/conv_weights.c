@@ -265,6 +265,10 @@ void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const voi
                (size_t)(plan->desc.oc * plan->desc.ic / plan->desc.groups * cf_volume(plan->desc.kernel) * j.kn->size));
         return;
     }
+    if (plan->lanes_are_points) {
+        cf_points_run(plan, j.kn, x, dy, dw, workspace);
+        return;
+    }
     j.acc = cf_at(workspace, plan->acc_at, 1);
     j.zeros = cf_at(workspace, plan->zeros_at, 1);
     j.thread_base = cf_at(workspace, plan->thread_at, 1);

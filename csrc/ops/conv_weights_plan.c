@@ -10,12 +10,27 @@ enum { CHUNK = 96 * 1024, CHUNK_POINTS = 256 };
 /* Accumulators so small that each part of the sum gets its own, and the most parts. */
 enum { SMALL_ACC = 24 * 1024, PARTS_MAX = 16 };
 
-/* Lanes of channels waste registers where channels do not fill vectors; lanes of (channel, tap) cost about 11 cycles of packing
- * a vector of points. */
-static int flat_is_cheaper(const cf_weights_plan *p, int64_t lanes)
+/* Cycles an output point of this tile, with its packing: 5 a vector that is transposed, twice that where each point has its
+ * own window (Zen 4). */
+static double lanes_cost(const cf_weights_plan *p, const cf_kernels *kn, double tile_cost)
 {
-    int64_t by_tap = p->vol * cf_ceil_div(p->red, lanes), flat = cf_ceil_div(p->red * p->vol, lanes);
-    return flat * (p->rows + 11) < by_tap * p->rows;
+    double x = (double)p->vectors * (p->flat ? 11 : 5), dy = 5 * (double)p->rows / (double)kn->lanes;
+    for (int i = 0; i < 3; i++) x *= p->flat || p->axis[i].taps == 1 ? 1 : (double)p->axis[i].step;
+    return (double)(p->rows * p->taps * p->vectors) * tile_cost + x + dy;
+}
+
+static double choose_tile(cf_weights_plan *p, const cf_kernels *kn, int flat)
+{
+    p->flat = flat;
+    p->lanes = p->flat ? p->red * p->vol : p->red;
+    p->taps = p->flat ? 1 : p->vol;
+    p->vectors = cf_ceil_div(p->lanes, kn->lanes);
+    cf_tile_shape shape = cf_choose_tile(kn, p->rows, p->vectors);
+    p->nv = shape.nv;
+    p->panels = shape.panels;
+    p->tiles = cf_ceil_div(p->vectors, p->nv);
+    p->ld = p->nv * kn->lanes;
+    return lanes_cost(p, kn, shape.cost);
 }
 
 /* Grown from the innermost axis, so that the points of a chunk are one run of an image. */
@@ -50,6 +65,18 @@ static void choose_sizes(cf_weights_plan *p, int64_t vl)
     p->parts = p->acc_size <= SMALL_ACC ? cf_min(p->chunks, PARTS_MAX) : 0;
 }
 
+static cf_status take_points_workspace(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    const cf_points_plan *p = &plan->points;
+    int64_t used = 0;
+    plan->koff_at = cf_take(&used, p->terms * (int64_t)sizeof(int32_t));
+    plan->acc_at = cf_take(&used, plan->desc.groups * p->parts * p->acc_size * kn->size);
+    plan->thread_bytes = cf_round_up(p->images * p->slab_size * kn->size, CF_ALIGN);
+    plan->thread_at = cf_take(&used, plan->thread_bytes * plan->options.threads);
+    plan->workspace_bytes = used;
+    return CF_OK;
+}
+
 cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
 {
     const cf_conv_desc *d = &plan->desc;
@@ -58,15 +85,11 @@ cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
     for (int i = 0; i < 3; i++)
         p->axis[i] = cf_axis_of(0, d->in[i], d->out[i], d->kernel[i], d->stride[i], d->dil[i], d->pad[i]);
     cf_merge_plain_axes(p->axis);
-    p->flat = flat_is_cheaper(p, kn->lanes);
-    p->lanes = p->flat ? p->red * p->vol : p->red;
-    p->taps = p->flat ? 1 : p->vol;
-    p->vectors = cf_ceil_div(p->lanes, kn->lanes);
-    cf_tile_shape shape = cf_choose_tile(kn, p->rows, p->vectors);
-    p->nv = shape.nv;
-    p->panels = shape.panels;
-    p->tiles = cf_ceil_div(p->vectors, p->nv);
-    p->ld = p->nv * kn->lanes;
+    double channels = choose_tile(p, kn, 0), flat = choose_tile(p, kn, 1), least = channels < flat ? channels : flat;
+    plan->lanes_are_points = cf_points_plan_init(&plan->points, d, kn, plan->options.threads) &&
+                             cf_points_cost(&plan->points, kn) < least;
+    if (plan->lanes_are_points) return take_points_workspace(plan, kn);
+    choose_tile(p, kn, flat < channels);
     choose_chunks(p, d->n);
     choose_sizes(p, kn->lanes);
     if ((double)p->x_size >= INT32_MAX) return CF_TOO_LARGE;

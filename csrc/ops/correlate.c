@@ -15,12 +15,12 @@ static cf_unit unit_of(const cf_conv_plan *plan, int64_t task)
     int64_t split = task % p->splits;
     task /= p->splits;
     for (int i = 2; i >= 0; i--) {
-        u.at[i] = task % p->blocks[i] * p->block[i];
-        u.len[i] = cf_min(p->block[i], p->points[i] - u.at[i]);
+        u.region.at[i] = task % p->blocks[i] * p->slab.block[i];
+        u.region.len[i] = cf_min(p->slab.block[i], p->slab.points[i] - u.region.at[i]);
         task /= p->blocks[i];
     }
-    u.image = task % p->image_groups * p->images;
-    u.images = cf_min(p->images, plan->desc.n - u.image);
+    u.region.image = task % p->image_groups * p->slab.images;
+    u.region.images = cf_min(p->slab.images, plan->desc.n - u.region.image);
     u.group = task / p->image_groups;
     u.panel0 = cf_part(p->panels, p->splits, split);
     u.panel1 = cf_part(p->panels, p->splits, split + 1);
@@ -31,17 +31,17 @@ static cf_unit unit_of(const cf_conv_plan *plan, int64_t task)
 static int reaches_past_end(const cf_correlate_job *j, const cf_unit *u)
 {
     const cf_conv_desc *d = &j->plan->desc;
-    return u->image == d->n - 1 && u->group == d->groups - 1 &&
-           u->at[2] + cf_round_up(u->len[2], j->kn->lanes) > cf_src_plane(j->p);
+    return u->region.image == d->n - 1 && u->group == d->groups - 1 &&
+           u->region.at[2] + cf_round_up(u->region.len[2], j->kn->lanes) > cf_slab_src_plane(&j->p->slab);
 }
 
 /* Destination of a task: lane 0 of row 0. */
 static void *direct_dst(const cf_correlate_job *j, const cf_unit *u)
 {
     const cf_correlate_plan *p = j->p;
-    int64_t channel = (u->image * j->plan->desc.groups + u->group) * p->rows;
-    int64_t point = (u->at[0] * p->axis[1].dst + u->at[1]) * p->axis[2].dst + u->at[2];
-    return cf_at(j->dst, channel * cf_dst_plane(p) + point, j->kn->size);
+    int64_t channel = (u->region.image * j->plan->desc.groups + u->group) * p->rows;
+    int64_t point = (u->region.at[0] * p->slab.axis[1].dst + u->region.at[1]) * p->slab.axis[2].dst + u->region.at[2];
+    return cf_at(j->dst, channel * cf_slab_dst_plane(&p->slab) + point, j->kn->size);
 }
 
 /* The panels of a task against one run of lanes.  Pixels are outermost unless the packed weights of the pass exceed a quarter
@@ -82,7 +82,7 @@ static void run_lanes(const run *r)
 
 static int64_t lanes_of(const cf_correlate_plan *p, const cf_unit *u)
 {
-    return (u->len[1] * p->images - 1) * p->pitch + u->len[2];
+    return (u->region.len[1] * p->slab.images - 1) * p->slab.pitch + u->region.len[2];
 }
 
 /* One pass of channels through every phase and slice. */
@@ -90,17 +90,17 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
                      const int32_t *koff, void *buffer)
 {
     const cf_correlate_plan *p = j->p;
-    int64_t channels = cf_red_begin(p, pass + 1) - cf_red_begin(p, pass), before = 0, size = j->kn->size;
-    int64_t slice_lanes = p->buffer_ld / p->block[0], out_slice = p->axis[1].dst * p->axis[2].dst;
-    run r = {.j = j, .u = u, .lanes = lanes_of(p, u), .ldy = p->direct ? cf_dst_plane(p) : p->buffer_ld, .koff = koff};
+    int64_t channels = u->region.channels, before = 0, size = j->kn->size;
+    int64_t slice_lanes = p->buffer_ld / p->slab.block[0], out_slice = p->slab.axis[1].dst * p->slab.axis[2].dst;
+    run r = {.j = j, .u = u, .lanes = lanes_of(p, u), .ldy = p->direct ? cf_slab_dst_plane(&p->slab) : p->buffer_ld, .koff = koff};
     if (pass == 0) r.init = j->bias ? cf_at_const(j->bias, u->group * p->rows, size) : j->zeros;
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
         int64_t taps = cf_phases_of(p, i, ph);
         r.kc = channels * taps;
         r.a = cf_at(j->packed, cf_packed_at(p, j->kn->lanes, u->group, pass, i, before, taps, 0), size);
-        for (int64_t z = 0; z < u->len[0]; z++) {
-            r.b = cf_at_const(lanes_at, z * p->slice_stride, size);
+        for (int64_t z = 0; z < u->region.len[0]; z++) {
+            r.b = cf_at_const(lanes_at, z * p->slab.slice_stride, size);
             r.y = p->direct ? cf_at(direct_dst(j, u), z * out_slice, size)
                             : cf_at(buffer, i * p->rows * p->buffer_ld + z * slice_lanes, size);
             run_lanes(&r);
@@ -114,17 +114,17 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
 static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_phase ph[3], int64_t m, const void *from)
 {
     const cf_correlate_plan *p = j->p;
-    int64_t count[3], size = j->kn->size, h = p->axis[1].dst, w = p->axis[2].dst, lanes = p->buffer_ld / p->block[0];
-    for (int i = 0; i < 3; i++) count[i] = cf_min(u->len[i], ph[i].count - u->at[i]);
+    int64_t count[3], size = j->kn->size, h = p->slab.axis[1].dst, w = p->slab.axis[2].dst, lanes = p->buffer_ld / p->slab.block[0];
+    for (int i = 0; i < 3; i++) count[i] = cf_min(u->region.len[i], ph[i].count - u->region.at[i]);
     if (count[1] <= 0 || count[2] <= 0) return;
-    for (int64_t n = 0; n < u->images; n++) {
-        int64_t channel = ((u->image + n) * j->plan->desc.groups + u->group) * p->rows + m;
+    for (int64_t n = 0; n < u->region.images; n++) {
+        int64_t channel = ((u->region.image + n) * j->plan->desc.groups + u->group) * p->rows + m;
         for (int64_t z = 0; z < count[0]; z++) {
-            int64_t d = ph[0].first + (u->at[0] + z) * p->axis[0].dstep;
-            int64_t row = (channel * p->axis[0].dst + d) * h + ph[1].first + u->at[1] * p->axis[1].dstep;
-            void *to = cf_at(j->dst, row * w + ph[2].first + u->at[2] * p->axis[2].dstep, size);
-            j->kn->scatter_rows(to, p->axis[1].dstep * w, p->axis[2].dstep,
-                                cf_at_const(from, z * lanes + n * p->pitch, size), p->row_stride, count[1], count[2]);
+            int64_t d = ph[0].first + (u->region.at[0] + z) * p->slab.axis[0].dstep;
+            int64_t row = (channel * p->slab.axis[0].dst + d) * h + ph[1].first + u->region.at[1] * p->slab.axis[1].dstep;
+            void *to = cf_at(j->dst, row * w + ph[2].first + u->region.at[2] * p->slab.axis[2].dstep, size);
+            j->kn->scatter_rows(to, p->slab.axis[1].dstep * w, p->slab.axis[2].dstep,
+                                cf_at_const(from, z * lanes + n * p->slab.pitch, size), p->slab.row_stride, count[1], count[2]);
         }
     }
 }
@@ -145,17 +145,19 @@ static void run_unit(void *ctx, int64_t task, int thread)
     const cf_correlate_job *j = ctx;
     const cf_correlate_plan *p = j->p;
     cf_unit u = unit_of(j->plan, task);
-    int64_t size = j->kn->size, plane = cf_src_plane(p);
+    int64_t size = j->kn->size, plane = cf_slab_src_plane(&p->slab), groups = j->plan->desc.groups;
     void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
     int64_t buffer_bytes = cf_round_up((p->direct ? 0 : p->rows * p->phases * p->buffer_ld) * size, CF_ALIGN);
     void *buffer = cf_at(slab, j->plan->thread_bytes - buffer_bytes, 1);
     int in_place = p->straight && !reaches_past_end(j, &u);
     for (int64_t pass = 0; pass < p->passes; pass++) {
+        u.region.channel = u.group * p->red + cf_red_begin(p, pass);
+        u.region.channels = cf_red_begin(p, pass + 1) - cf_red_begin(p, pass);
         if (in_place) {
-            int64_t channel = (u.image * j->plan->desc.groups + u.group) * p->red + cf_red_begin(p, pass);
-            run_pass(j, &u, pass, cf_at_const(j->src, channel * plane + u.at[2], size), j->straight_koff, buffer);
+            int64_t channel = u.region.image * groups * p->red + u.region.channel;
+            run_pass(j, &u, pass, cf_at_const(j->src, channel * plane + u.region.at[2], size), j->straight_koff, buffer);
         } else {
-            cf_pack_slab(j, &u, pass, slab);
+            cf_slab_pack(&p->slab, j->kn, j->src, groups * p->red, &u.region, slab);
             run_pass(j, &u, pass, slab, j->koff, buffer);
         }
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packing for forward and backward-data: weights into panels, source into slabs, and the table that ties them. */
 #include "conv_internal.h"
-#include "slice.h"
 
 /* Each panel of each phase is followed by a vector of slack, since the packer stores whole vectors. */
 int64_t cf_packed_group_size(const cf_correlate_plan *p, int64_t lanes)
@@ -34,7 +33,7 @@ static void *packed_panel(const panel_source *s, int64_t phase, int64_t before, 
 static void deal_taps(const panel_source *s, int64_t c, const void *taps_of_channel)
 {
     const cf_correlate_plan *p = s->j->p;
-    int64_t size = s->j->kn->size, before = 0, kh = p->axis[1].taps, kw = p->axis[2].taps;
+    int64_t size = s->j->kn->size, before = 0, kh = p->slab.axis[1].taps, kw = p->slab.axis[2].taps;
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
         int64_t taps = cf_phases_of(p, i, ph);
@@ -77,59 +76,6 @@ void cf_pack_weights_task(void *ctx, int64_t task, int thread)
     }
 }
 
-static cf_slice slice_of(const cf_correlate_plan *p, const cf_unit *u, int64_t copy_h, int64_t copy_w)
-{
-    const cf_copies *h = &p->copies[1], *w = &p->copies[2];
-    int64_t len[2] = {u->len[1] + h->halo, u->len[2] + w->halo};
-    int64_t off[2] = {h->off0 + copy_h * h->unit, w->off0 + copy_w * w->unit};
-    return cf_slice_of(&p->axis[1], u->at + 1, len, off, p->row_stride);
-}
-
-static void copy_slices(const cf_correlate_job *j, const cf_unit *u, const cf_slice *s, int64_t copy_d,
-                        const void *channel, void *to)
-{
-    const cf_correlate_plan *p = j->p;
-    const cf_axis *d = &p->axis[0];
-    int64_t image_size = j->plan->desc.groups * p->red * cf_src_plane(p), size = j->kn->size;
-    for (int64_t z = 0; z < u->len[0] + p->copies[0].halo; z++) {
-        int64_t at = (u->at[0] + z) * d->step + p->copies[0].off0 + copy_d * p->copies[0].unit;
-        cf_slice slice = *s;
-        if (at < 0 || at >= d->src) slice.h1 = slice.h0;
-        for (int64_t n = 0; n < u->images; n++) {
-            int64_t plane = n * image_size + (slice.h1 > slice.h0 ? at * p->axis[1].src * p->axis[2].src : 0);
-            cf_copy_slice(j->kn, &slice, cf_at_const(channel, plane, size),
-                          cf_at(to, z * p->slice_stride + n * p->pitch, size));
-        }
-    }
-}
-
-void cf_pack_slab(const cf_correlate_job *j, const cf_unit *u, int64_t pass, void *slab)
-{
-    const cf_correlate_plan *p = j->p;
-    int64_t c0 = cf_red_begin(p, pass), c1 = cf_red_begin(p, pass + 1), plane = cf_src_plane(p), size = j->kn->size;
-    int64_t first = (u->image * j->plan->desc.groups + u->group) * p->red * plane;
-    for (int64_t h = 0; h < p->copies[1].copies; h++)
-        for (int64_t w = 0; w < p->copies[2].copies; w++) {
-            cf_slice slice = slice_of(p, u, h, w);
-            for (int64_t c = c0; c < c1; c++)
-                for (int64_t d = 0; d < p->copies[0].copies; d++) {
-                    int64_t copy = (d * p->copies[1].copies + h) * p->copies[2].copies + w;
-                    copy_slices(j, u, &slice, d, cf_at_const(j->src, first + c * plane, size),
-                                cf_at(slab, (c - c0) * p->channel_size + copy * p->copy_size, size));
-                }
-        }
-}
-
-/* Slab offset of the tap (d, h, w) of a phase. */
-static int64_t tap_offset(const cf_correlate_plan *p, const cf_phase ph[3], const int64_t tap[3])
-{
-    int64_t copy[3], shift[3];
-    for (int i = 0; i < 3; i++)
-        copy[i] = cf_copy_of(&p->copies[i], ph[i].off0 + tap[i] * ph[i].off_step, p->axis[i].step, &shift[i]);
-    int64_t which = (copy[0] * p->copies[1].copies + copy[1]) * p->copies[2].copies + copy[2];
-    return which * p->copy_size + shift[0] * p->slice_stride + shift[1] * p->row_stride + shift[2];
-}
-
 /* koff: [phase][channel of a pass][tap], in the order of the packed weights. */
 void cf_fill_offsets(const cf_correlate_job *j)
 {
@@ -140,9 +86,9 @@ void cf_fill_offsets(const cf_correlate_job *j)
         int64_t taps = cf_phases_of(p, i, ph), tap[3], t = 0;
         for (tap[0] = 0; tap[0] < ph[0].taps; tap[0]++)
             for (tap[1] = 0; tap[1] < ph[1].taps; tap[1]++)
-                for (tap[2] = 0; tap[2] < ph[2].taps; tap[2]++) koff[t++] = (int32_t)tap_offset(p, ph, tap);
-        for (int64_t k = taps; k < p->red_block * taps; k++) koff[k] = (int32_t)(koff[k - taps] + p->channel_size);
+                for (tap[2] = 0; tap[2] < ph[2].taps; tap[2]++) koff[t++] = (int32_t)cf_slab_offset(&p->slab, ph, tap);
+        for (int64_t k = taps; k < p->red_block * taps; k++) koff[k] = (int32_t)(koff[k - taps] + p->slab.channel_size);
         koff += p->red_block * taps;
     }
-    for (int64_t c = 0; p->straight && c < p->red_block; c++) j->straight_koff[c] = (int32_t)(c * cf_src_plane(p));
+    for (int64_t c = 0; p->straight && c < p->red_block; c++) j->straight_koff[c] = (int32_t)(c * cf_slab_src_plane(&p->slab));
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plan of forward and backward-data: how the problem is cut into tasks, and where the lanes come from.
  *
- * The slab of a task is  [channel][copy d][copy h][copy w][slice][row][image][pitch].  Images lie inside rows, so that the
- * lanes of a slice are one run over rows and images: small maps fill whole vectors with the pixels of several images.
- * An axis is held shared (a halo) or expanded (a copy an offset), see axis.h.  Along w, expanded costs packing but leaves no
- * lanes between rows; the cheaper one by the cost below is taken.
+ * Along w, a slab that is expanded costs packing but leaves no lanes between rows (slab.h); the cheaper one by the cost
+ * below is taken.
  *
  * Only red_block decides the order in which terms are added, and it is chosen from the shape alone. */
 #include "conv_internal.h"
@@ -18,53 +16,32 @@ static void describe(cf_correlate_plan *p, const cf_conv_desc *d, int adjoint)
     p->w_group = ic * oc * vol;
     p->w_row = adjoint ? vol : ic * vol;
     p->w_red = adjoint ? ic * vol : vol;
-    for (int i = 0; i < 3; i++)
-        p->axis[i] = cf_axis_of(adjoint, d->in[i], d->out[i], d->kernel[i], d->stride[i], d->dil[i], d->pad[i]);
-    cf_merge_plain_axes(p->axis);
-    for (int i = 0; i < 3; i++) {
-        p->points[i] = cf_axis_points(&p->axis[i]);
-        p->phases *= p->axis[i].dstep;
-    }
-}
-
-/* The smaller way to hold the points of a block. */
-static cf_copies smaller_copies(const cf_axis *a, int64_t block)
-{
-    cf_copies shared = cf_axis_copies(a, 0), expanded = cf_axis_copies(a, 1);
-    return expanded.copies * block <= shared.copies * (block + shared.halo) ? expanded : shared;
+    cf_slab_axes(&p->slab, adjoint, d->in, d->out, d->kernel, d->stride, d->dil, d->pad);
+    for (int i = 0; i < 3; i++) p->phases *= p->slab.axis[i].dstep;
 }
 
 /* Everything that follows from block, images and the copies along w. */
 static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
 {
-    for (int i = 0; i < 2; i++) p->copies[i] = smaller_copies(&p->axis[i], p->block[i]);
-    for (int i = 0; i < 3; i++) p->blocks[i] = cf_ceil_div(p->points[i], p->block[i]);
-    const cf_copies *c = p->copies;
-    p->pitch = p->block[2] + c[2].halo;
-    p->row_stride = p->images * p->pitch;
-    p->slice_stride = (p->block[1] + c[1].halo) * p->row_stride;
-    p->copy_size = (p->block[0] + c[0].halo) * p->slice_stride;
-    p->channel_size = c[0].copies * c[1].copies * c[2].copies * p->copy_size;
-    /* channels a multiple of 4 KiB apart would meet in the same few sets of L1 */
-    if (p->channel_size * kn->size % 4096 == 0) p->channel_size += kn->lanes;
-    p->image_groups = cf_ceil_div(d->n, p->images);
-    int rows_adjoin = p->block[1] == 1 || (c[2].halo == 0 && p->block[2] == p->points[2]);
-    p->direct = p->phases == 1 && p->images == 1 && rows_adjoin;
-    int64_t run = (p->block[1] * p->images - 1) * p->pitch + p->block[2];
-    p->buffer_ld = cf_round_up(run, kn->lanes) * p->block[0];
+    cf_slab_layout(&p->slab, kn);
+    for (int i = 0; i < 3; i++) p->blocks[i] = cf_ceil_div(p->slab.points[i], p->slab.block[i]);
+    p->image_groups = cf_ceil_div(d->n, p->slab.images);
+    p->direct = p->phases == 1 && p->slab.images == 1 && cf_slab_rows_adjoin(&p->slab);
+    int64_t run = (p->slab.block[1] * p->slab.images - 1) * p->slab.pitch + p->slab.block[2];
+    p->buffer_ld = cf_round_up(run, kn->lanes) * p->slab.block[0];
     p->units = d->groups * p->image_groups * cf_volume(p->blocks) * p->splits;
 }
 
 static int fits(const cf_correlate_plan *p)
 {
     int64_t buffer = p->direct ? 0 : p->rows * p->phases * p->buffer_ld;
-    return (p->straight || p->red_block * p->channel_size <= CF_SLAB) && buffer <= 2 * CF_SLAB;
+    return (p->straight || p->red_block * p->slab.channel_size <= CF_SLAB) && buffer <= 2 * CF_SLAB;
 }
 
 /* Vectors of the lanes of `rows` rows, `width` points each. */
 static int64_t vectors_of(const cf_correlate_plan *p, int64_t rows, int64_t width, const cf_kernels *kn)
 {
-    return p->block[0] * cf_ceil_div((rows * p->images - 1) * p->pitch + width, kn->lanes);
+    return p->slab.block[0] * cf_ceil_div((rows * p->slab.images - 1) * p->slab.pitch + width, kn->lanes);
 }
 
 /* Estimated cycles of the call.  Cycles of the terms were fitted to Zen 4 by the prototype: one FMA a vector; 4 a packed
@@ -72,17 +49,17 @@ static int64_t vectors_of(const cf_correlate_plan *p, int64_t rows, int64_t widt
 static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int threads)
 {
     double lanes = (double)kn->lanes, red = (double)p->red, rows = (double)p->rows / (double)p->splits;
-    double copies = (double)(p->copies[0].copies * p->copies[1].copies * p->copies[2].copies);
-    double slab_rows = (double)(p->copy_size / p->pitch), pitch_vectors = (double)p->pitch / lanes + 1;
-    double packing = p->straight ? 0 : red * copies * slab_rows * (8 + (p->axis[2].step > 1 ? 16 : 4) * pitch_vectors);
-    double out_rows = (double)(p->block[0] * p->block[1] * p->images);
-    double per_row = 10 + (p->axis[2].dstep > 1 ? lanes : 4) * ((double)p->block[2] / lanes + 1);
+    double copies = (double)(p->slab.copies[0].copies * p->slab.copies[1].copies * p->slab.copies[2].copies);
+    double slab_rows = (double)(p->slab.copy_size / p->slab.pitch), pitch_vectors = (double)p->slab.pitch / lanes + 1;
+    double packing = p->straight ? 0 : red * copies * slab_rows * (8 + (p->slab.axis[2].step > 1 ? 16 : 4) * pitch_vectors);
+    double out_rows = (double)(p->slab.block[0] * p->slab.block[1] * p->slab.images);
+    double per_row = 10 + (p->slab.axis[2].dstep > 1 ? lanes : 4) * ((double)p->slab.block[2] / lanes + 1);
     double output = p->direct ? 0 : rows * (double)p->phases * out_rows * per_row;
     double a_pass = (double)(p->red_block * p->vol) / (double)p->phases;
     double fma = red * (double)p->vol * rows * (1 + 4 / a_pass);
-    int64_t last_h = p->points[1] - (p->blocks[1] - 1) * p->block[1],
-            last_w = p->points[2] - (p->blocks[2] - 1) * p->block[2];
-    double full = fma * (double)vectors_of(p, p->block[1], p->block[2], kn) + packing + output;
+    int64_t last_h = p->slab.points[1] - (p->blocks[1] - 1) * p->slab.block[1],
+            last_w = p->slab.points[2] - (p->blocks[2] - 1) * p->slab.block[2];
+    double full = fma * (double)vectors_of(p, p->slab.block[1], p->slab.block[2], kn) + packing + output;
     double last = fma * (double)vectors_of(p, last_h, last_w, kn) + packing + output;
     int64_t blocks = p->blocks[1] * p->blocks[2], uneven = p->units % threads;
     double total = (double)p->units * (full - (full - last) / (double)blocks);
@@ -113,34 +90,34 @@ static void consider(search *s, cf_correlate_plan p)
 /* Rows too long for a slab, or the only row there is: blocks of whole vectors along w. */
 static void cut_rows(search *s, cf_correlate_plan p)
 {
-    int64_t width = p.points[2], smallest = cf_min(width, 4 * s->kn->lanes);
-    p.block[1] = 1;
+    int64_t width = p.slab.points[2], smallest = cf_min(width, 4 * s->kn->lanes);
+    p.slab.block[1] = 1;
     for (int64_t n = 1, tried = 0; tried < FITTING_TRIED + s->threads; n++) {
-        p.block[2] = n == 1 ? width : cf_round_up(cf_ceil_div(width, n), s->kn->lanes);
+        p.slab.block[2] = n == 1 ? width : cf_round_up(cf_ceil_div(width, n), s->kn->lanes);
         set_layout(&p, s->desc, s->kn);
-        if (p.block[2] <= smallest || fits(&p)) {
+        if (p.slab.block[2] <= smallest || fits(&p)) {
             consider(s, p);
             tried++;
         }
-        if (p.block[2] <= smallest) return;
+        if (p.slab.block[2] <= smallest) return;
     }
 }
 
 /* Whole rows: a few numbers of blocks from the fewest that fit; whole planes also of several images. */
 static void cut_planes(search *s, cf_correlate_plan p)
 {
-    p.block[2] = p.points[2];
-    for (int64_t n = 1, tried = 0; n <= p.points[1] && tried < FITTING_TRIED; n++) {
-        p.block[1] = cf_ceil_div(p.points[1], n);
-        int64_t images_max = n == 1 && p.block[0] == 1 ? cf_min(s->desc->n, IMAGES_MAX) : 1;
+    p.slab.block[2] = p.slab.points[2];
+    for (int64_t n = 1, tried = 0; n <= p.slab.points[1] && tried < FITTING_TRIED; n++) {
+        p.slab.block[1] = cf_ceil_div(p.slab.points[1], n);
+        int64_t images_max = n == 1 && p.slab.block[0] == 1 ? cf_min(s->desc->n, IMAGES_MAX) : 1;
         for (int64_t most = 1; most <= images_max; most++) {
-            p.images = cf_ceil_div(s->desc->n, cf_ceil_div(s->desc->n, most));
+            p.slab.images = cf_ceil_div(s->desc->n, cf_ceil_div(s->desc->n, most));
             set_layout(&p, s->desc, s->kn);
             if (!fits(&p)) break;
             consider(s, p);
             tried += most == 1;
         }
-        p.images = 1;
+        p.slab.images = 1;
     }
 }
 
@@ -148,16 +125,16 @@ static void choose_blocks(cf_conv_plan *plan, const cf_kernels *kn)
 {
     cf_correlate_plan start = plan->correlate;
     search s = {&plan->desc, kn, plan->options.threads, 0, 1e300, &plan->correlate};
-    int both = cf_axis_copies(&start.axis[2], 1).copies > cf_axis_copies(&start.axis[2], 0).copies;
+    int both = cf_axis_copies(&start.slab.axis[2], 1).copies > cf_axis_copies(&start.slab.axis[2], 0).copies;
     for (int expanded = 0; expanded <= both; expanded++)
-        for (int64_t depth = 1; depth <= cf_min(start.points[0], DEPTH_MAX); depth *= 2) {
+        for (int64_t depth = 1; depth <= cf_min(start.slab.points[0], DEPTH_MAX); depth *= 2) {
             cf_correlate_plan p = start;
-            p.images = 1;
-            p.copies[2] = cf_axis_copies(&p.axis[2], expanded);
-            p.block[0] = depth;
+            p.slab.images = 1;
+            p.slab.copies[2] = cf_axis_copies(&p.slab.axis[2], expanded);
+            p.slab.block[0] = depth;
             int found = s.found;
             if (!p.straight) cut_planes(&s, p);
-            if (p.points[1] == 1 || (s.found == found && depth == 1)) cut_rows(&s, p);
+            if (p.slab.points[1] == 1 || (s.found == found && depth == 1)) cut_rows(&s, p);
         }
 }
 
@@ -165,9 +142,9 @@ static void choose_blocks(cf_conv_plan *plan, const cf_kernels *kn)
  * meet in the same few sets of L1. */
 static int can_be_straight(const cf_correlate_plan *p, const cf_kernels *kn)
 {
-    int64_t plane = cf_src_plane(p);
+    int64_t plane = cf_slab_src_plane(&p->slab);
     for (int i = 0; i < 3; i++)
-        if (!cf_axis_is_plain(&p->axis[i])) return 0;
+        if (!cf_axis_is_plain(&p->slab.axis[i])) return 0;
     return plane * kn->size % 4096 != 0 && plane >= 8 * kn->lanes && plane * p->red_block < INT32_MAX;
 }
 
@@ -176,7 +153,7 @@ static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
     const cf_correlate_plan *p = &plan->correlate;
     int64_t size = kn->size, koff_bytes = p->red_block * p->vol * (int64_t)sizeof(int32_t), used = 0;
     /* whole tiles are loaded past the lanes of the last channel */
-    int64_t slab = p->red_block * p->channel_size + CF_NV_MAX * kn->lanes;
+    int64_t slab = p->red_block * p->slab.channel_size + CF_NV_MAX * kn->lanes;
     int64_t scratch = p->vol * CF_MR_MAX + kn->lanes;
     int64_t buffer = p->direct ? 0 : p->rows * p->phases * p->buffer_ld;
     plan->packed_at = cf_take(&used, plan->desc.groups * cf_packed_group_size(p, kn->lanes) * size);
@@ -197,8 +174,8 @@ cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
     p->red_block = cf_ceil_div(p->red, p->passes);
     p->straight = can_be_straight(p, kn);
     choose_blocks(plan, kn);
-    if ((double)p->red_block * (double)p->channel_size >= INT32_MAX) return CF_TOO_LARGE;
-    int64_t run = (p->block[1] * p->images - 1) * p->pitch + p->block[2];
+    if ((double)p->red_block * (double)p->slab.channel_size >= INT32_MAX) return CF_TOO_LARGE;
+    int64_t run = (p->slab.block[1] * p->slab.images - 1) * p->slab.pitch + p->slab.block[2];
     cf_tile_shape shape = cf_choose_tile(kn, p->rows, cf_ceil_div(run, kn->lanes));
     p->nv = shape.nv;
     p->panels = shape.panels;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Layout and packing of slabs; contract in slab.h. */
+#include "slab.h"
+#include "../core/kernels.h"
+#include "slice.h"
+
+void cf_slab_axes(cf_slab *s, int adjoint, const int64_t in[3], const int64_t out[3], const int64_t kernel[3],
+                  const int64_t stride[3], const int64_t dil[3], const int64_t pad[3])
+{
+    for (int i = 0; i < 3; i++) s->axis[i] = cf_axis_of(adjoint, in[i], out[i], kernel[i], stride[i], dil[i], pad[i]);
+    cf_merge_plain_axes(s->axis);
+    for (int i = 0; i < 3; i++) s->points[i] = cf_axis_points(&s->axis[i]);
+}
+
+/* The smaller way to hold the points of a block. */
+static cf_copies smaller_copies(const cf_axis *a, int64_t block)
+{
+    cf_copies shared = cf_axis_copies(a, 0), expanded = cf_axis_copies(a, 1);
+    return expanded.copies * block <= shared.copies * (block + shared.halo) ? expanded : shared;
+}
+
+void cf_slab_layout(cf_slab *s, const cf_kernels *kn)
+{
+    const cf_copies *c = s->copies;
+    for (int i = 0; i < 2; i++) s->copies[i] = smaller_copies(&s->axis[i], s->block[i]);
+    s->pitch = s->block[2] + c[2].halo;
+    s->row_stride = s->images * s->pitch;
+    s->slice_stride = (s->block[1] + c[1].halo) * s->row_stride;
+    s->copy_size = (s->block[0] + c[0].halo) * s->slice_stride;
+    s->channel_size = c[0].copies * c[1].copies * c[2].copies * s->copy_size;
+    /* channels a multiple of 4 KiB apart would meet in the same few sets of L1 */
+    if (s->channel_size * kn->size % 4096 == 0) s->channel_size += kn->lanes;
+}
+
+int cf_slab_rows_adjoin(const cf_slab *s)
+{
+    return s->block[1] == 1 || (s->copies[2].halo == 0 && s->block[2] == s->points[2]);
+}
+
+typedef struct {
+    const cf_slab *s;
+    const cf_kernels *kn;
+    const cf_region *r;
+    int64_t image_size;
+} packing;
+
+static cf_slice slice_of(const packing *p, int64_t copy_h, int64_t copy_w)
+{
+    const cf_copies *h = &p->s->copies[1], *w = &p->s->copies[2];
+    int64_t len[2] = {p->r->len[1] + h->halo, p->r->len[2] + w->halo};
+    int64_t off[2] = {h->off0 + copy_h * h->unit, w->off0 + copy_w * w->unit};
+    return cf_slice_of(&p->s->axis[1], p->r->at + 1, len, off, p->s->row_stride);
+}
+
+static void copy_slices(const packing *p, const cf_slice *s, int64_t copy_d, const void *channel, void *to)
+{
+    const cf_axis *d = &p->s->axis[0];
+    const cf_copies *copies = &p->s->copies[0];
+    int64_t src_slice = p->s->axis[1].src * p->s->axis[2].src, size = p->kn->size;
+    for (int64_t z = 0; z < p->r->len[0] + copies->halo; z++) {
+        int64_t at = (p->r->at[0] + z) * d->step + copies->off0 + copy_d * copies->unit;
+        cf_slice slice = *s;
+        if (at < 0 || at >= d->src) slice.h1 = slice.h0;
+        for (int64_t n = 0; n < p->r->images; n++) {
+            int64_t plane = n * p->image_size + (slice.h1 > slice.h0 ? at * src_slice : 0);
+            cf_copy_slice(p->kn, &slice, cf_at_const(channel, plane, size),
+                          cf_at(to, z * p->s->slice_stride + n * p->s->pitch, size));
+        }
+    }
+}
+
+void cf_slab_pack(const cf_slab *s, const cf_kernels *kn, const void *src, int64_t src_channels, const cf_region *r,
+                  void *slab)
+{
+    const cf_copies *copies = s->copies;
+    int64_t plane = cf_slab_src_plane(s), size = kn->size, first = (r->image * src_channels + r->channel) * plane;
+    packing p = {s, kn, r, src_channels * plane};
+    for (int64_t h = 0; h < copies[1].copies; h++)
+        for (int64_t w = 0; w < copies[2].copies; w++) {
+            cf_slice slice = slice_of(&p, h, w);
+            for (int64_t c = 0; c < r->channels; c++)
+                for (int64_t d = 0; d < copies[0].copies; d++) {
+                    int64_t copy = (d * copies[1].copies + h) * copies[2].copies + w;
+                    copy_slices(&p, &slice, d, cf_at_const(src, first + c * plane, size),
+                                cf_at(slab, c * s->channel_size + copy * s->copy_size, size));
+                }
+        }
+}
+
+int64_t cf_slab_offset(const cf_slab *s, const cf_phase ph[3], const int64_t tap[3])
+{
+    const cf_copies *c = s->copies;
+    int64_t copy[3], shift[3];
+    for (int i = 0; i < 3; i++)
+        copy[i] = cf_copy_of(&c[i], ph[i].off0 + tap[i] * ph[i].off_step, s->axis[i].step, &shift[i]);
+    int64_t which = (copy[0] * c[1].copies + copy[1]) * c[2].copies + copy[2];
+    return which * s->copy_size + shift[0] * s->slice_stride + shift[1] * s->row_stride + shift[2];
+}

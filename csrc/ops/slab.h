@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A slab: the part of the source that a block of destination points meets, padded, with strides taken out, so that every
+ * tap is a shift.
+ *
+ *   [channel][copy d][copy h][copy w][slice][row][image][pitch]
+ *
+ * Images lie inside rows, so that the lanes of a slice are one run over rows and images: small maps fill whole vectors with
+ * the pixels of several images.  An axis is held shared (a halo) or expanded (a copy an offset), see axis.h. */
+#ifndef CF_SLAB_H
+#define CF_SLAB_H
+#include "axis.h"
+
+struct cf_kernels;
+
+typedef struct {
+    cf_axis axis[3];
+    int64_t points[3];        /* destination points of a phase */
+    int64_t block[3], images; /* of which a slab serves */
+    cf_copies copies[3];
+    int64_t pitch, row_stride, slice_stride, copy_size, channel_size;
+} cf_slab;
+
+/* What a slab is packed for: destination points at[i], ..., at[i] + len[i] - 1 of a phase. */
+typedef struct {
+    int64_t image, images, at[3], len[3];
+    int64_t channel, channels; /* of the source */
+} cf_region;
+
+/* Axes of a convolution with these lengths (or of its adjoint), plain ones merged. */
+void cf_slab_axes(cf_slab *s, int adjoint, const int64_t in[3], const int64_t out[3], const int64_t kernel[3],
+                  const int64_t stride[3], const int64_t dil[3], const int64_t pad[3]);
+
+/* Everything that follows from block, images and copies[2]. */
+void cf_slab_layout(cf_slab *s, const struct cf_kernels *kn);
+
+/* Lanes of rows that a block covers are one run of points of the destination, with nothing between the rows. */
+int cf_slab_rows_adjoin(const cf_slab *s);
+
+/* src (images, src_channels, points of the source) */
+void cf_slab_pack(const cf_slab *s, const struct cf_kernels *kn, const void *src, int64_t src_channels, const cf_region *r,
+                  void *slab);
+
+/* Offset in the slab of tap (d, h, w) of the phases ph. */
+int64_t cf_slab_offset(const cf_slab *s, const cf_phase ph[3], const int64_t tap[3]);
+
+static inline int64_t cf_slab_src_plane(const cf_slab *s) { return s->axis[0].src * s->axis[1].src * s->axis[2].src; }
+static inline int64_t cf_slab_dst_plane(const cf_slab *s) { return s->axis[0].dst * s->axis[1].dst * s->axis[2].dst; }
+
+#endif
