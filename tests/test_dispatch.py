@@ -13,6 +13,7 @@ from problems import random_case
 
 from cnnfast import _config, _core
 from cnnfast import functional as F
+from cnnfast._geometry import convolution as geometry
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -29,28 +30,21 @@ def test_the_forced_isa_runs(isa: int, dtype: Any, rng: np.random.Generator) -> 
 
 
 def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generator) -> None:
-    """Sources of lanes, ways to write, kinds of weight gradients, shared and separate sums are all reached."""
+    """Sources of lanes, ways to write, kinds of weight gradients, one sum and several are all reached."""
     seen: set[tuple[str, Any]] = set()
     problems = [random_case(rng).problem for _ in range(200)]
-    wide = [((8, 64, 56, 56), (256, 64, 1, 1)), ((2, 256, 14, 14), (256, 256, 3, 3)), ((2, 32, 20, 20), (64, 32, 3, 3))]
-    for x, w in wide:
-        problems.append(_problem(x, w))
+    wide = [((64, 3, 7, 7), (64, 3, 7, 7), 0), ((8, 64, 56, 56), (256, 64, 1, 1), 0), ((2, 256, 14, 14), (256, 256, 3, 3), 1), ((2, 32, 20, 20), (64, 32, 3, 3), 1)]
+    problems += [geometry.conv("conv2d", 2, x, w, None, 1, padding, 1, 1) for x, w, padding in wide]
     for problem in problems:
         for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
             info = _core.ConvPlan(which, problem, isa, 2, False).info()
             seen.add(("lanes", info["lanes"]))
             seen.add(("direct", info.get("direct")))
-            seen.add(("shared", info.get("parts") == 0))
-    lanes = {("lanes", kind) for kind in ("source", "slab", "channels", "channels x taps")}
+            seen.add(("parts", info.get("parts", 1) > 1))
+    lanes = {("lanes", kind) for kind in ("source", "slab", "channels", "channels x taps", "points")}
     if _core.lanes(isa)[0] == 1:
         lanes.discard(("lanes", "channels x taps"))
-    assert seen >= lanes | {("direct", True), ("direct", False), ("shared", True), ("shared", False)}
-
-
-def _problem(x: tuple[int, ...], w: tuple[int, ...]) -> Any:
-    from cnnfast._geometry import convolution
-
-    return convolution.conv("conv2d", 2, x, w, None, 1, w[-1] // 2, 1, 1)
+    assert seen >= lanes | {("direct", True), ("direct", False), ("parts", True), ("parts", False)}
 
 
 @pytest.mark.parametrize("name", [_core.isa_name(isa) for isa in _core.supported_isas()])

@@ -30,6 +30,7 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
  *               Reads stay below `end`.  Writes up to VL - 1 reals past column m - 1 of each row, in ascending k.
  * gather_rows   dst[r*ldd + q] = first <= q < last ? src[r*lds + (q - first)*step] : fill,  r < rows,  q < len.
  * scatter_rows  dst[r*ldd + q*step] = src[r*lds + q],  r < rows,  q < len.
+ * interleave_rows  dst[r*ldd + 2*q] = even[r*lds + q],  dst[r*ldd + 2*q + 1] = odd[r*lds + q],  below column len.
  * add_rows      dst[r*ldd + q*step] += src[r*lds + q],  r < rows,  q < len.
  * lane_sums     dst[i] = sum over p < parts, l < VL of src[p*stride + i*VL + l],  i < n, in a fixed order.
  * set           dst[i] = value,  i < n.
@@ -39,6 +40,8 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
     X(gather_rows, (void *dst, int64_t ldd, const void *src, int64_t lds, int64_t rows, int64_t len, int64_t first,    \
                     int64_t last, int64_t step, double fill))                                                          \
     X(scatter_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))   \
+    X(interleave_rows,                                                                                                 \
+      (void *dst, int64_t ldd, const void *even, const void *odd, int64_t lds, int64_t rows, int64_t len))             \
     X(add_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))       \
     X(lane_sums, (int64_t n, int64_t parts, int64_t stride, const void *src, void *dst))                               \
     X(set, (int64_t n, void *dst, double value))                                                                       \

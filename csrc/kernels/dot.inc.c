@@ -3,7 +3,8 @@
 
 #define CF_DOT_FITS(mr, nv) ((mr) * (nv) + (nv) + 1 <= CF_REGISTERS)
 
-CF_INLINE void dot_step(int mr, int nv, const real *a, int64_t lda, const real *const b[], int64_t q, int64_t n, vec acc[])
+CF_INLINE void dot_step(int mr, int nv, const real *a, int64_t lda, const real *const b[], int64_t q, int64_t n,
+                        vec acc[])
 {
     vec v[CF_DOT_MAX];
     CF_UNROLL for (int j = 0; j < nv; j++)
@@ -40,11 +41,11 @@ CF_INLINE void dot(int mr, int nv, int64_t runs, int64_t len, const real *a, int
     }
 }
 
-#define CF_DEFINE_DOT(mr, nv)                                                                                       \
+#define CF_DEFINE_DOT(mr, nv)                                                                                        \
     static void dot_##mr##x##nv(int64_t runs, int64_t len, const void *a, int64_t lda, int64_t a_run, const void *b, \
-                                const int32_t *koff, int64_t b_run, void *y, int64_t ldy)                           \
-    {                                                                                                               \
-        if (CF_DOT_FITS(mr, nv)) dot(mr, nv, runs, len, a, lda, a_run, b, koff, b_run, y, ldy);                     \
+                                const int32_t *koff, int64_t b_run, void *y, int64_t ldy)                            \
+    {                                                                                                                \
+        if (CF_DOT_FITS(mr, nv)) dot(mr, nv, runs, len, a, lda, a_run, b, koff, b_run, y, ldy);                      \
     }
 #define CF_DOT_ENTRY(mr, nv) CF_DOT_FITS(mr, nv) ? dot_##mr##x##nv : 0,
 #define CF_EACH_DOT(X, nv) X(1, nv) X(2, nv) X(3, nv) X(4, nv) X(5, nv) X(6, nv)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packers and copiers around the tile; contracts in dense.h. */
+/* Packers around the tile; contracts in dense.h. */
+
+/* Vectors: far enough ahead for memory, near enough to be of the same plane mostly. */
+enum { PACK_AHEAD = 4 };
 
 #if VL > 1
 /* r = transpose of r: log2(VL) rounds of perfect shuffles. */
@@ -17,11 +20,17 @@ CF_INLINE void transpose_block(vec r[VL])
     }
 }
 
-/* Rows [0, m) and columns [0, n) of src, m and n <= VL, to dst columns; whole vectors of src are readable. */
-CF_INLINE void pack_block(int64_t m, int64_t n, const real *src, int64_t rs, real *dst, int64_t ldd)
+/* Rows [0, m) and columns [0, n) of src, m and n <= VL, to dst columns.  Columns lie `step` apart, 1 or 2; step whole vectors
+ * of each row are readable. */
+CF_INLINE void pack_block(int64_t m, int64_t n, const real *src, int64_t rs, int step, real *dst, int64_t ldd)
 {
     vec r[VL];
-    CF_UNROLL for (int i = 0; i < VL; i++) r[i] = load(src + cf_min(i, m - 1) * rs);
+    CF_UNROLL for (int i = 0; i < VL; i++)
+    {
+        const real *row = src + cf_min(i, m - 1) * rs;
+        r[i] = step == 1 ? load(row) : even_lanes(load(row), load(row + VL));
+        __builtin_prefetch(row + PACK_AHEAD * VL);
+    }
     transpose_block(r);
     if (n == VL) {
         CF_UNROLL for (int i = 0; i < VL; i++) store(dst + i * ldd, r[i]);
@@ -37,19 +46,21 @@ static void pack_scalar(int64_t m, int64_t kc, const real *src, int64_t rs, int6
         for (int64_t i = 0; i < m; i++) dst[k * ldd + i] = src[i * rs + k * cs];
 }
 
-/* Columns of unit stride are transposed in blocks; blocks of later rows first, so that what one writes past
- * row m - 1 is overwritten by the first rows of the next column. */
-static void pack_transposed(int64_t m, int64_t kc, const real *src, int64_t rs, const real *end, real *dst, int64_t ldd)
+/* Columns `step` apart, 1 or 2, are transposed in blocks; blocks of later rows first, so that what one writes past row m - 1
+ * is overwritten by the first rows of the next column. */
+CF_INLINE void pack_transposed(int64_t m, int64_t kc, const real *src, int64_t rs, int step, const real *end, real *dst,
+                               int64_t ldd)
 {
     int64_t k = 0;
 #if VL > 1
-    for (; k < kc && src + (m - 1) * rs + k + VL <= end; k += VL)
+    for (; k < kc && src + (m - 1) * rs + (k + VL) * step <= end; k += VL)
         for (int64_t i = (m - 1) / VL * VL; i >= 0; i -= VL)
-            pack_block(cf_min(VL, m - i), cf_min(VL, kc - k), src + i * rs + k, rs, dst + k * ldd + i, ldd);
+            pack_block(cf_min(VL, m - i), cf_min(VL, kc - k), src + i * rs + k * step, rs, step, dst + k * ldd + i,
+                       ldd);
 #else
     (void)end;
 #endif
-    if (k < kc) pack_scalar(m, kc - k, src + k, rs, 1, dst + k * ldd, ldd);
+    if (k < kc) pack_scalar(m, kc - k, src + k * step, rs, step, dst + k * ldd, ldd);
 }
 
 static void CF_NAME(pack)(int64_t m, int64_t kc, const void *src, int64_t rs, int64_t cs, const void *end, void *dst,
@@ -59,47 +70,9 @@ static void CF_NAME(pack)(int64_t m, int64_t kc, const void *src, int64_t rs, in
     real *d = dst;
     if (rs == 1)
         for (int64_t k = 0; k < kc; k++) copy(d + k * ldd, s + k * cs, m);
-    else if (cs == 1) pack_transposed(m, kc, s, rs, end, d, ldd);
+    else if (cs == 1) pack_transposed(m, kc, s, rs, 1, end, d, ldd);
+    else if (cs == 2) pack_transposed(m, kc, s, rs, 2, end, d, ldd);
     else pack_scalar(m, kc, s, rs, cs, d, ldd);
-}
-
-static void CF_NAME(gather_rows)(void *dst, int64_t ldd, const void *src, int64_t lds, int64_t rows, int64_t len,
-                                 int64_t first, int64_t last, int64_t step, double fill)
-{
-    real *d = dst;
-    const real *s = src;
-    for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
-        for (int64_t q = 0; q < first; q++) d[q] = (real)fill;
-        if (step == 1) copy(d + first, s, last - first);
-        else
-            for (int64_t q = first; q < last; q++) d[q] = s[(q - first) * step];
-        for (int64_t q = last; q < len; q++) d[q] = (real)fill;
-    }
-}
-
-static void CF_NAME(scatter_rows)(void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows,
-                                  int64_t len)
-{
-    real *d = dst;
-    const real *s = src;
-    for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
-        if (step == 1) copy(d, s, len);
-        else
-            for (int64_t q = 0; q < len; q++) d[q * step] = s[q];
-    }
-}
-
-static void CF_NAME(add_rows)(void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows,
-                              int64_t len)
-{
-    real *d = dst;
-    const real *s = src;
-    for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
-        if (step == 1)
-            for (int64_t q = 0; q < len; q++) d[q] += s[q];
-        else
-            for (int64_t q = 0; q < len; q++) d[q * step] += s[q];
-    }
 }
 
 static void CF_NAME(set)(int64_t n, void *dst, double value)

@@ -12,6 +12,7 @@
 #include "pack.inc.c"
 #include "peak.inc.c"
 #include "pool.inc.c"
+#include "rows.inc.c"
 #include "columns.inc.c"
 #include "softmax.inc.c"
 #include "tile.inc.c"

@@ -14,10 +14,12 @@ CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const re
         const real *bk = b + koff[k];
         vec v[CF_NV_MAX];
         CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(ahead + j * VL, 1); /* one row of y a step */
+        __builtin_prefetch(ahead + nv * VL - 1, 1);
         ahead += k < mr - 1 ? ldy : 0;
         /* what the next tile of the row loads; hardware does not see the stride between planes */
         if (mr >= 2 * nv) {
             CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(bk + (nv + j) * VL, 0, 2);
+            __builtin_prefetch(bk + 2 * nv * VL - 1, 0, 2);
         }
         CF_UNROLL for (int j = 0; j < nv; j++)
         {

@@ -37,6 +37,7 @@ typedef int32_t lane;
 typedef real vec __attribute__((vector_size(CF_VBYTES)));
 typedef real vec_unaligned __attribute__((vector_size(CF_VBYTES), aligned(CF_REAL_BYTES), may_alias));
 typedef lane ivec __attribute__((vector_size(CF_VBYTES)));
+typedef lane ivec_unaligned __attribute__((vector_size(CF_VBYTES), aligned(CF_REAL_BYTES), may_alias));
 #else
 #define VL 1
 typedef real vec;
@@ -56,29 +57,59 @@ CF_INLINE void store(real *p, vec v) { *(vec_unaligned *)p = v; }
 CF_INLINE vec zero(void) { return (vec){0}; }
 CF_INLINE vec broadcast(real x) { return x - zero(); }
 
-/* The first n lanes, 0 <= n <= VL; memory beyond them is neither read nor written, other lanes read as zero. */
+/* Parts of a vector: lanes [lo, hi), 0 <= lo <= hi <= VL, or the first n.  Memory of other lanes is neither read nor written;
+ * they read as zero. */
+#if VL > 1
+static const lane lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+CF_INLINE ivec lanes_between(int64_t lo, int64_t hi)
+{
+    ivec number = *(const ivec_unaligned *)lane_numbers;
+    return (number >= (lane)lo) & (number < (lane)hi);
+}
+CF_INLINE vec pick(ivec mask, vec yes, vec no) { return (vec)((mask & (ivec)yes) | (~mask & (ivec)no)); }
+#endif
+
 #if CF_VBYTES == 64
 #include <immintrin.h>
+CF_INLINE uint32_t lane_bits(int64_t lo, int64_t hi) { return (1u << hi) - (1u << lo); }
 #if CF_DOUBLE
-CF_INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p); }
+CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
+{
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)lane_bits(lo, hi), p);
+}
 CF_INLINE void store_part(real *p, vec v, int64_t n)
 {
-    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+    _mm512_mask_storeu_pd(p, (__mmask8)lane_bits(0, n), (__m512d)v);
 }
 #else
-CF_INLINE vec load_part(const real *p, int64_t n) { return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
+{
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)lane_bits(lo, hi), p);
+}
 CF_INLINE void store_part(real *p, vec v, int64_t n)
 {
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+    _mm512_mask_storeu_ps(p, (__mmask16)lane_bits(0, n), (__m512)v);
 }
 #endif
 #else
-CF_INLINE vec load_part(const real *p, int64_t n)
+#if CF_VBYTES == 32
+#include <immintrin.h>
+CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
+{
+#if CF_DOUBLE
+    return (vec)_mm256_maskload_pd(p, (__m256i)lanes_between(lo, hi));
+#else
+    return (vec)_mm256_maskload_ps(p, (__m256i)lanes_between(lo, hi));
+#endif
+}
+#else
+CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
 {
     real lanes[VL] = {0};
-    for (int64_t i = 0; i < n; i++) lanes[i] = p[i];
+    for (int64_t i = lo; i < hi; i++) lanes[i] = p[i];
     return load(lanes);
 }
+#endif
 CF_INLINE void store_part(real *p, vec v, int64_t n)
 {
     real lanes[VL];
@@ -86,6 +117,7 @@ CF_INLINE void store_part(real *p, vec v, int64_t n)
     for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
 }
 #endif
+CF_INLINE vec load_part(const real *p, int64_t n) { return load_lanes(p, 0, n); }
 
 /* dst[i] = src[i], i < n, reading and writing nothing else. */
 CF_INLINE void copy(real *restrict dst, const real *restrict src, int64_t n)
@@ -105,27 +137,33 @@ CF_INLINE double lane_sum(vec v)
     return total;
 }
 
-/* Interleave: low = a0 b0 a1 b1 ..., high = the upper halves. */
+/* Interleave: low = a0 b0 a1 b1 ..., high = the upper halves.  Even: a0 a2 ... b0 b2 ... */
 #if VL > 1
 #if VL == 2
 #define CF_LOW 0, 2
 #define CF_HIGH 1, 3
+#define CF_EVEN 0, 2
 #elif VL == 4
 #define CF_LOW 0, 4, 1, 5
 #define CF_HIGH 2, 6, 3, 7
+#define CF_EVEN 0, 2, 4, 6
 #elif VL == 8
 #define CF_LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define CF_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#define CF_EVEN 0, 2, 4, 6, 8, 10, 12, 14
 #else
 #define CF_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define CF_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define CF_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #endif
 #if defined(__clang__)
 CF_INLINE vec zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, CF_LOW); }
 CF_INLINE vec zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, CF_HIGH); }
+CF_INLINE vec even_lanes(vec a, vec b) { return __builtin_shufflevector(a, b, CF_EVEN); }
 #else
 CF_INLINE vec zip_low(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_LOW}); }
 CF_INLINE vec zip_high(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_HIGH}); }
+CF_INLINE vec even_lanes(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_EVEN}); }
 #endif
 #endif
 

@@ -27,7 +27,8 @@ typedef struct {
     int64_t w_group, w_row, w_red; /* strides of the weights */
     int64_t phases; /* of all axes */
     cf_slab slab;
-    int64_t blocks[3], image_groups, splits, units; /* a task: a block of points of some images, a split of the panels */
+    int64_t blocks[3], image_groups, splits,
+        units; /* a task: a block of points of some images, a split of the panels */
     int straight;                     /* lanes are read from the source itself */
     int direct;                       /* tiles are written to the destination itself */
     int64_t red_block, passes;        /* source channels of a pass */
@@ -43,8 +44,9 @@ typedef struct {
     int64_t vectors, nv, tiles, ld, panels; /* lanes are cut into tiles of ld = nv vectors or one less */
     int64_t box[4], boxes[4], chunks, pixels; /* a chunk: output points of (images, d, h, w), at most `pixels` */
     int64_t step[3], span[3]; /* input points a chunk reads along an axis: step an output point, span in all */
-    int64_t parts; /* independent sums over the chunks of a group; 0: threads share each chunk */
-    int64_t x_size, dy_size, acc_size, scratch_size; /* reals; scratch_size a thread */
+    int64_t parts;                          /* independent sums over the chunks of a group */
+    int64_t lane_splits, row_splits;        /* shares of the lane tiles and of the panels */
+    int64_t dy_size, acc_size, x_size, scratch_size; /* reals; x of one tile */
 } cf_weights_plan;
 
 /* Backward-weights with few channels: lanes = output points, see conv_weights_points.c. */

@@ -10,6 +10,21 @@
 cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 
+/* Bytes at which a thread's workspace for backward-weights has its arrays.  koff: slab offset of each point of a chunk. */
+typedef struct {
+    int64_t koff, dy, x, scratch, end;
+} cf_weights_workspace;
+
+static inline cf_weights_workspace cf_weights_room(const cf_weights_plan *p, int64_t size)
+{
+    cf_weights_workspace w = {0};
+    w.koff = cf_take(&w.end, p->pixels * (int64_t)sizeof(int32_t));
+    w.dy = cf_take(&w.end, p->dy_size * size);
+    w.x = cf_take(&w.end, p->x_size * size);
+    w.scratch = cf_take(&w.end, p->scratch_size * size);
+    return w;
+}
+
 /* conv_weights_points.c: 0 if the sums would be too large for this form; the cost is in cycles a destination point. */
 int cf_points_plan_init(cf_points_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads);
 double cf_points_cost(const cf_points_plan *p, const cf_kernels *kn);

@@ -4,11 +4,19 @@
  * The same tile with the output point as k: rows are output channels (dy packed [panel][point][row]), lanes are input channels
  * (x packed [tile][image][d][h][w][lane], so that stride, dilation and tap are offsets), or, where channels are few, all
  * (channel, tap) pairs of a point (x packed [tile][point][lane]).
- * Points are summed chunk by chunk into accumulators [tile][row][tap][lane].  Where those are large, threads pack a chunk
- * together and share its tiles; where they are small, a fixed number of parts is summed apart and added in order. */
+ * Points are summed chunk by chunk into accumulators [part][tile][row][tap][lane].  A task owns some lane tiles and panels of
+ * one part, packs what it needs of each chunk for itself, and meets no other task until the parts are added in order: cores
+ * share nothing but what they read. */
 #include "../core/parallel.h"
 #include "conv_internal.h"
 #include "slice.h"
+
+/* The output points of a chunk, with dy packed and the slab offset of each point. */
+typedef struct {
+    int64_t group, at[4], len[4], points;
+    void *dy;
+    int32_t *koff;
+} chunk;
 
 typedef struct {
     const cf_conv_plan *plan;
@@ -16,17 +24,28 @@ typedef struct {
     const cf_kernels *kn;
     const void *x, *dy;
     void *dw, *acc, *zeros, *thread_base;
-    int64_t group, chunk; /* that all threads share now */
+    cf_weights_workspace room;
 } job;
 
-/* The output points of a chunk, and where it is packed; koff: slab offset of each point. */
-typedef struct {
-    int64_t group, at[4], len[4], points;
-    void *dy, *x, *scratch;
-    int32_t *koff;
-} chunk;
+static void *thread_room(const job *j, int thread, int64_t at)
+{
+    return cf_at(j->thread_base, thread * j->plan->thread_bytes + at, 1);
+}
 
-static chunk chunk_of(const job *j, int64_t group, int64_t index, int packed_by, int scratch_of)
+static void fill_offsets(const job *j, const chunk *c)
+{
+    const cf_weights_plan *p = j->p;
+    int64_t k = 0;
+    for (int64_t n = 0; n < c->len[0]; n++)
+        for (int64_t d = 0; d < c->len[1]; d++)
+            for (int64_t h = 0; h < c->len[2]; h++)
+                for (int64_t w = 0; w < c->len[3]; w++, k++) {
+                    int64_t row = (n * p->span[0] + d * p->step[0]) * p->span[1] + h * p->step[1];
+                    c->koff[k] = (int32_t)((p->flat ? k : row * p->span[2] + w * p->step[2]) * p->ld);
+                }
+}
+
+static chunk chunk_of(const job *j, int64_t group, int64_t index, int thread)
 {
     const cf_weights_plan *p = j->p;
     chunk c = {.group = group, .points = 1};
@@ -37,11 +56,9 @@ static chunk chunk_of(const job *j, int64_t group, int64_t index, int packed_by,
         c.points *= c.len[i];
         index /= p->boxes[i];
     }
-    c.koff = cf_at(j->thread_base, packed_by, j->plan->thread_bytes);
-    c.dy = c.koff + cf_round_up(p->pixels, CF_ALIGN);
-    c.x = cf_at(c.dy, p->dy_size, j->kn->size);
-    int64_t own = (scratch_of - packed_by) * j->plan->thread_bytes;
-    c.scratch = cf_at(cf_at(c.x, p->x_size, j->kn->size), own, 1);
+    c.dy = thread_room(j, thread, j->room.dy);
+    c.koff = thread_room(j, thread, j->room.koff);
+    fill_offsets(j, &c);
     return c;
 }
 
@@ -91,7 +108,7 @@ static void pack_row(const job *j, const void *row, int64_t channels, int64_t le
 }
 
 /* Lanes = channels: the input under the chunk, of one image, for the channels of a tile. */
-static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n)
+static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n, void *x)
 {
     const cf_weights_plan *p = j->p;
     const cf_axis *a = p->axis;
@@ -103,7 +120,7 @@ static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n)
         at[i] = c->at[i + 1] * a[i].step - a[i].pad;
         span[i] = (c->len[i + 1] - 1) * p->step[i] + (a[i].taps - 1) * a[i].dil + 1;
     }
-    void *slab = cf_at(c->x, (tile * p->box[0] + n) * pixels * p->ld, size);
+    void *slab = cf_at(x, n * pixels * p->ld, size);
     for (int64_t z = 0; z < span[0]; z++)
         for (int64_t y = 0; y < span[1]; y++) {
             int64_t d = at[0] + z * sub[0], h = at[1] + y * sub[1];
@@ -115,7 +132,7 @@ static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n)
 }
 
 /* Lanes = (channel, tap): a row of points for each lane, then transposed. */
-static void pack_flat(const job *j, const chunk *c, int64_t tile, int64_t n)
+static void pack_flat(const job *j, const chunk *c, int64_t tile, int64_t n, void *x, void *scratch)
 {
     const cf_weights_plan *p = j->p;
     const cf_axis *a = p->axis;
@@ -132,85 +149,71 @@ static void pack_flat(const job *j, const chunk *c, int64_t tile, int64_t n)
             cf_slice rows = s;
             if (outside) rows.h1 = rows.h0;
             int64_t plane = channel * x_plane(p) + (outside ? 0 : d * a[1].src * a[2].src);
-            cf_copy_slice(j->kn, &rows, cf_at_const(j->x, plane, size), cf_at(c->scratch, l * run + z * slice, size));
+            cf_copy_slice(j->kn, &rows, cf_at_const(j->x, plane, size), cf_at(scratch, l * run + z * slice, size));
         }
     }
-    j->kn->pack(lanes, run, c->scratch, run, 1, cf_at(c->scratch, lanes * run, size),
-                cf_at(c->x, (tile * p->pixels + n * run) * p->ld, size), p->ld);
+    j->kn->pack(lanes, run, scratch, run, 1, cf_at(scratch, lanes * run, size), cf_at(x, n * run * p->ld, size), p->ld);
 }
 
-static void pack_x(const job *j, const chunk *c, int64_t tile, int64_t n)
-{
-    if (j->p->flat) pack_flat(j, c, tile, n);
-    else pack_channels(j, c, tile, n);
-}
-
-/* Tile i = (lane tile, tap, panel) over all points of a chunk. */
-static void run_tile(const job *j, const chunk *c, int64_t i, void *acc, const void *init)
+/* One tile of the register tile over all points of a chunk. */
+static void run_tile(const job *j, const chunk *c, int64_t tile, int64_t tap, int64_t panel, const void *x, void *acc,
+                     const void *init)
 {
     const cf_weights_plan *p = j->p;
     const cf_axis *a = p->axis;
-    int64_t panel = i % p->panels, tap = i / p->panels % p->taps, tile = i / p->panels / p->taps, size = j->kn->size;
-    int64_t r0 = row_begin(p, panel), mr = row_begin(p, panel + 1) - r0;
+    int64_t r0 = row_begin(p, panel), mr = row_begin(p, panel + 1) - r0, size = j->kn->size;
     int64_t nv = vector_begin(p, tile + 1) - vector_begin(p, tile);
     int64_t td = tap / (a[1].taps * a[2].taps), th = tap / a[2].taps % a[1].taps, tw = tap % a[2].taps;
     int64_t at = p->flat ? 0 : ((td * a[0].dil * p->span[1] + th * a[1].dil) * p->span[2] + tw * a[2].dil) * p->ld;
-    const void *b = cf_at(c->x, tile * (p->x_size / p->tiles) + at, size);
-    j->kn->tile[nv][mr](c->points, packed_dy(j, c, panel), b, c->koff,
+    j->kn->tile[nv][mr](c->points, packed_dy(j, c, panel), cf_at_const(x, at, size), c->koff,
                         cf_at(acc, ((tile * p->rows + r0) * p->taps + tap) * p->ld, size), p->taps * p->ld, init,
                         nv * j->kn->lanes);
 }
 
-static void fill_offsets(const job *j, const chunk *c)
+/* What a task owns. */
+typedef struct {
+    int64_t group, part, tile0, tile1, panel0, panel1;
+} share;
+
+static share share_of(const cf_weights_plan *p, int64_t task)
 {
-    const cf_weights_plan *p = j->p;
-    int64_t k = 0;
-    for (int64_t n = 0; n < c->len[0]; n++)
-        for (int64_t d = 0; d < c->len[1]; d++)
-            for (int64_t h = 0; h < c->len[2]; h++)
-                for (int64_t w = 0; w < c->len[3]; w++, k++) {
-                    int64_t row = (n * p->span[0] + d * p->step[0]) * p->span[1] + h * p->step[1];
-                    c->koff[k] = (int32_t)((p->flat ? k : row * p->span[2] + w * p->step[2]) * p->ld);
-                }
+    int64_t r = task % p->row_splits, l = task / p->row_splits % p->lane_splits;
+    task /= p->row_splits * p->lane_splits;
+    return (share){.group = task / p->parts,
+                   .part = task % p->parts,
+                   .tile0 = cf_part(p->tiles, p->lane_splits, l),
+                   .tile1 = cf_part(p->tiles, p->lane_splits, l + 1),
+                   .panel0 = cf_part(p->panels, p->row_splits, r),
+                   .panel1 = cf_part(p->panels, p->row_splits, r + 1)};
 }
 
-static int64_t packing_tasks(const cf_weights_plan *p, const chunk *c) { return p->panels + p->tiles * c->len[0]; }
-
-static void pack_task(const job *j, const chunk *c, int64_t task)
+/* x of one lane tile stays in L2 while all taps and panels read it. */
+static void add_chunk(const job *j, const share *s, const chunk *c, int thread, void *acc, const void *init)
 {
-    if (task < j->p->panels) pack_dy(j, c, task);
-    else pack_x(j, c, (task - j->p->panels) / c->len[0], (task - j->p->panels) % c->len[0]);
-}
-
-static int64_t tile_tasks(const cf_weights_plan *p) { return p->tiles * p->taps * p->panels; }
-
-/* One part: its chunks one after another, all by one thread. */
-static void run_part(void *ctx, int64_t task, int thread)
-{
-    const job *j = ctx;
     const cf_weights_plan *p = j->p;
-    int64_t group = task / p->parts, part = task % p->parts, first = cf_part(p->chunks, p->parts, part);
-    void *acc = cf_at(j->acc, task * p->acc_size, j->kn->size);
-    for (int64_t i = first; i < cf_part(p->chunks, p->parts, part + 1); i++) {
-        chunk c = chunk_of(j, group, i, thread, thread);
-        fill_offsets(j, &c);
-        for (int64_t t = 0; t < packing_tasks(p, &c); t++) pack_task(j, &c, t);
-        for (int64_t t = 0; t < tile_tasks(p); t++) run_tile(j, &c, t, acc, i == first ? j->zeros : NULL);
+    void *x = thread_room(j, thread, j->room.x), *scratch = thread_room(j, thread, j->room.scratch);
+    for (int64_t panel = s->panel0; panel < s->panel1; panel++) pack_dy(j, c, panel);
+    for (int64_t tile = s->tile0; tile < s->tile1; tile++) {
+        for (int64_t n = 0; n < c->len[0]; n++) {
+            if (p->flat) pack_flat(j, c, tile, n, x, scratch);
+            else pack_channels(j, c, tile, n, x);
+        }
+        for (int64_t tap = 0; tap < p->taps; tap++)
+            for (int64_t panel = s->panel0; panel < s->panel1; panel++) run_tile(j, c, tile, tap, panel, x, acc, init);
     }
 }
 
-static void shared_pack(void *ctx, int64_t task, int thread)
+static void run_share(void *ctx, int64_t task, int thread)
 {
     const job *j = ctx;
-    chunk c = chunk_of(j, j->group, j->chunk, 0, thread);
-    pack_task(j, &c, task);
-}
-
-static void shared_tile(void *ctx, int64_t task, int thread)
-{
-    const job *j = ctx;
-    chunk c = chunk_of(j, j->group, j->chunk, 0, thread);
-    run_tile(j, &c, task, j->acc, j->chunk == 0 ? j->zeros : NULL);
+    const cf_weights_plan *p = j->p;
+    share s = share_of(p, task);
+    int64_t first = cf_part(p->chunks, p->parts, s.part), end = cf_part(p->chunks, p->parts, s.part + 1);
+    void *acc = cf_at(j->acc, (s.group * p->parts + s.part) * p->acc_size, j->kn->size);
+    for (int64_t i = first; i < end; i++) {
+        chunk c = chunk_of(j, s.group, i, thread);
+        add_chunk(j, &s, &c, thread, acc, i == first ? j->zeros : NULL);
+    }
 }
 
 /* Row of dw of one lane tile from its accumulators, the parts added in order. */
@@ -234,25 +237,8 @@ static void put_task(void *ctx, int64_t task, int thread)
 {
     const job *j = ctx;
     const cf_weights_plan *p = j->p;
-    chunk c = chunk_of(j, 0, 0, thread, thread);
     int64_t row = task % p->rows, tile = task / p->rows % p->tiles;
-    put_row(j, p->parts ? task / p->rows / p->tiles : j->group, tile, row, c.scratch);
-}
-
-/* Group after group, chunk after chunk, each shared by all threads. */
-static void run_shared(job *j)
-{
-    const cf_weights_plan *p = j->p;
-    int threads = j->plan->options.threads;
-    for (j->group = 0; j->group < j->plan->desc.groups; j->group++) {
-        for (j->chunk = 0; j->chunk < p->chunks; j->chunk++) {
-            chunk c = chunk_of(j, j->group, j->chunk, 0, 0);
-            fill_offsets(j, &c);
-            cf_parallel_for(packing_tasks(p, &c), threads, shared_pack, j);
-            cf_parallel_for(tile_tasks(p), threads, shared_tile, j);
-        }
-        cf_parallel_for(p->tiles * p->rows, threads, put_task, j);
-    }
+    put_row(j, task / p->rows / p->tiles, tile, row, thread_room(j, thread, j->room.scratch));
 }
 
 void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace)
@@ -270,13 +256,11 @@ void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const voi
         return;
     }
     j.acc = cf_at(workspace, plan->acc_at, 1);
+    j.room = cf_weights_room(p, j.kn->size);
     j.zeros = cf_at(workspace, plan->zeros_at, 1);
     j.thread_base = cf_at(workspace, plan->thread_at, 1);
     memset(j.zeros, 0, (size_t)(p->rows * j.kn->size));
-    if (!p->parts) {
-        run_shared(&j);
-        return;
-    }
-    cf_parallel_for(plan->desc.groups * p->parts, plan->options.threads, run_part, &j);
+    int64_t shares = plan->desc.groups * p->parts * p->lane_splits * p->row_splits;
+    cf_parallel_for(shares, plan->options.threads, run_share, &j);
     cf_parallel_for(plan->desc.groups * p->tiles * p->rows, plan->options.threads, put_task, &j);
 }

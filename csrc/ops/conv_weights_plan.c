@@ -7,8 +7,8 @@
  * the accumulators is spread over at least 256 points (prototype, Zen 4). */
 enum { CHUNK = 96 * 1024, CHUNK_POINTS = 256 };
 
-/* Accumulators so small that each part of the sum gets its own, and the most parts. */
-enum { SMALL_ACC = 24 * 1024, PARTS_MAX = 16 };
+/* Reals of the accumulators of all parts, and the most parts: few enough to be added at the end in about 1 % of the time. */
+enum { SUMS = 256 * 1024, PARTS_MAX = 16 };
 
 /* Cycles an output point of this tile, with its packing: 5 a vector that is transposed, twice that where each point has its
  * own window (Zen 4). */
@@ -59,10 +59,33 @@ static void choose_sizes(cf_weights_plan *p, int64_t vl)
         span *= p->span[i];
     }
     p->dy_size = p->rows * p->pixels + p->panels * vl;
-    p->x_size = p->tiles * p->ld * (p->flat ? p->pixels : span * p->box[0]);
+    p->x_size = p->ld * (p->flat ? p->pixels : span * p->box[0]);
     p->acc_size = p->tiles * p->rows * p->taps * p->ld;
     p->scratch_size = cf_max(p->flat ? p->ld * p->pixels : 0, p->taps * p->ld + vl) + vl;
-    p->parts = p->acc_size <= SMALL_ACC ? cf_min(p->chunks, PARTS_MAX) : 0;
+}
+
+/* Estimated cycles a point of the busiest thread: its packing, as in lanes_cost, and its multiply-adds. */
+static double share_cost(const cf_weights_plan *p, int64_t groups, int64_t lane_splits, int64_t row_splits, int threads,
+                         int64_t vl)
+{
+    double tiles = (double)cf_ceil_div(p->tiles, lane_splits), panels = (double)cf_ceil_div(p->panels, row_splits);
+    double rows = panels * (double)p->rows / (double)p->panels, vectors = tiles * (double)p->nv;
+    double tasks = (double)cf_ceil_div(groups * p->parts * lane_splits * row_splits, threads);
+    return tasks * (vectors * (rows * (double)p->taps + (p->flat ? 11 : 5)) + 5 * rows / (double)vl);
+}
+
+static void choose_splits(cf_weights_plan *p, int64_t groups, int threads, int64_t vl)
+{
+    double least = 1e300;
+    for (int64_t l = 1; l <= cf_min(p->tiles, 4 * threads); l++)
+        for (int64_t r = 1; r <= cf_min(p->panels, 4 * threads); r++) {
+            double cost = share_cost(p, groups, l, r, threads, vl);
+            if (cost < least) {
+                least = cost;
+                p->lane_splits = l;
+                p->row_splits = r;
+            }
+        }
 }
 
 static cf_status take_points_workspace(cf_conv_plan *plan, const cf_kernels *kn)
@@ -86,19 +109,20 @@ cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
         p->axis[i] = cf_axis_of(0, d->in[i], d->out[i], d->kernel[i], d->stride[i], d->dil[i], d->pad[i]);
     cf_merge_plain_axes(p->axis);
     double channels = choose_tile(p, kn, 0), flat = choose_tile(p, kn, 1), least = channels < flat ? channels : flat;
-    plan->lanes_are_points = cf_points_plan_init(&plan->points, d, kn, plan->options.threads) &&
-                             cf_points_cost(&plan->points, kn) < least;
+    plan->lanes_are_points =
+        cf_points_plan_init(&plan->points, d, kn, plan->options.threads) && cf_points_cost(&plan->points, kn) < least;
     if (plan->lanes_are_points) return take_points_workspace(plan, kn);
     choose_tile(p, kn, flat < channels);
     choose_chunks(p, d->n);
     choose_sizes(p, kn->lanes);
+    p->parts = cf_max(1, cf_min(cf_min(p->chunks, PARTS_MAX), SUMS / (d->groups * p->acc_size)));
+    choose_splits(p, d->groups, plan->options.threads, kn->lanes);
     if ((double)p->x_size >= INT32_MAX) return CF_TOO_LARGE;
 
-    int64_t sums = p->parts ? d->groups * p->parts : 1, used = 0;
+    int64_t used = 0;
     plan->zeros_at = cf_take(&used, p->rows * kn->size);
-    plan->acc_at = cf_take(&used, sums * p->acc_size * kn->size);
-    int64_t koff_bytes = cf_round_up(p->pixels, CF_ALIGN) * (int64_t)sizeof(int32_t);
-    plan->thread_bytes = cf_round_up(koff_bytes + (p->dy_size + p->x_size + p->scratch_size) * kn->size, CF_ALIGN);
+    plan->acc_at = cf_take(&used, d->groups * p->parts * p->acc_size * kn->size);
+    plan->thread_bytes = cf_weights_room(p, kn->size).end;
     plan->thread_at = cf_take(&used, plan->thread_bytes * plan->options.threads);
     plan->workspace_bytes = used;
     return CF_OK;

@@ -8,7 +8,7 @@
 #include "conv_internal.h"
 
 /* Reals of the sums of all parts: with 8 parts of a first layer, 64 x 3 x 7 x 7, that is 5 MB. */
-enum { SUMS = 1280 * 1024, PARTS_MAX = 16, SUMS_OF_PART_MAX = 512 * 1024 };
+enum { SUMS = 1280 * 1024, PARTS_MAX = 8, SUMS_OF_PART_MAX = 512 * 1024 };
 
 /* Cycles per multiply-add vector: all operands are loaded, most of them across cache lines. */
 static double dot_cost(double mr, double nv)
@@ -165,7 +165,8 @@ static void run_part(void *ctx, int64_t task, int thread)
     const cf_points_plan *p = j->p;
     int64_t split = task % p->splits, part = task / p->splits % p->parts, group = task / p->splits / p->parts;
     int64_t panel0 = cf_part(p->panels, p->splits, split), panel1 = cf_part(p->panels, p->splits, split + 1);
-    int64_t k0 = cf_part(p->rows, p->panels, panel0), k1 = cf_part(p->rows, p->panels, panel1), row = p->terms * j->kn->lanes;
+    int64_t k0 = cf_part(p->rows, p->panels, panel0), k1 = cf_part(p->rows, p->panels, panel1),
+            row = p->terms * j->kn->lanes;
     void *acc = cf_at(j->acc, (group * p->parts + part) * p->acc_size, j->kn->size);
     void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
     memset(cf_at(acc, k0 * row, j->kn->size), 0, (size_t)((k1 - k0) * row * j->kn->size));
@@ -199,10 +200,18 @@ static void fill_offsets(const job *j)
     for (int64_t t = taps; t < j->p->terms; t++) j->koff[t] = (int32_t)(j->koff[t - taps] + s->channel_size);
 }
 
-void cf_points_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw, void *workspace)
+void cf_points_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
+                   void *workspace)
 {
     const cf_points_plan *p = &plan->points;
-    job j = {plan, p, kn, x, dy, dw, cf_at(workspace, plan->acc_at, 1), cf_at(workspace, plan->thread_at, 1),
+    job j = {plan,
+             p,
+             kn,
+             x,
+             dy,
+             dw,
+             cf_at(workspace, plan->acc_at, 1),
+             cf_at(workspace, plan->thread_at, 1),
              cf_at(workspace, plan->koff_at, 1)};
     fill_offsets(&j);
     cf_parallel_for(plan->desc.groups * p->parts * p->splits, plan->options.threads, run_part, &j);

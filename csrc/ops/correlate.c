@@ -92,7 +92,11 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
     const cf_correlate_plan *p = j->p;
     int64_t channels = u->region.channels, before = 0, size = j->kn->size;
     int64_t slice_lanes = p->buffer_ld / p->slab.block[0], out_slice = p->slab.axis[1].dst * p->slab.axis[2].dst;
-    run r = {.j = j, .u = u, .lanes = lanes_of(p, u), .ldy = p->direct ? cf_slab_dst_plane(&p->slab) : p->buffer_ld, .koff = koff};
+    run r = {.j = j,
+             .u = u,
+             .lanes = lanes_of(p, u),
+             .ldy = p->direct ? cf_slab_dst_plane(&p->slab) : p->buffer_ld,
+             .koff = koff};
     if (pass == 0) r.init = j->bias ? cf_at_const(j->bias, u->group * p->rows, size) : j->zeros;
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
@@ -110,21 +114,37 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
     }
 }
 
-/* Rows of one destination channel and phase from the buffer to their places. */
+/* Rows of one destination channel and phase from the buffer to their places; along w, two phases at once where the stride is
+ * 2, so that whole lines are written. */
+static void put_rows(const cf_correlate_job *j, const cf_phase *w, int64_t points, const void *from, void *to,
+                     int64_t ldd, int64_t rows)
+{
+    const cf_correlate_plan *p = j->p;
+    int64_t step = p->slab.axis[2].dstep, next_phase = p->rows * p->buffer_ld;
+    if (step == 2)
+        j->kn->interleave_rows(to, ldd, from, cf_at_const(from, next_phase, j->kn->size), p->slab.row_stride, rows,
+                               points);
+    else
+        j->kn->scatter_rows(cf_at(to, w->first, j->kn->size), ldd, step, from, p->slab.row_stride, rows,
+                            cf_ceil_div(points - w->first, step));
+}
+
 static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_phase ph[3], int64_t m, const void *from)
 {
     const cf_correlate_plan *p = j->p;
-    int64_t count[3], size = j->kn->size, h = p->slab.axis[1].dst, w = p->slab.axis[2].dst, lanes = p->buffer_ld / p->slab.block[0];
-    for (int i = 0; i < 3; i++) count[i] = cf_min(u->region.len[i], ph[i].count - u->region.at[i]);
-    if (count[1] <= 0 || count[2] <= 0) return;
-    for (int64_t n = 0; n < u->region.images; n++) {
-        int64_t channel = ((u->region.image + n) * j->plan->desc.groups + u->group) * p->rows + m;
-        for (int64_t z = 0; z < count[0]; z++) {
-            int64_t d = ph[0].first + (u->region.at[0] + z) * p->slab.axis[0].dstep;
-            int64_t row = (channel * p->slab.axis[0].dst + d) * h + ph[1].first + u->region.at[1] * p->slab.axis[1].dstep;
-            void *to = cf_at(j->dst, row * w + ph[2].first + u->region.at[2] * p->slab.axis[2].dstep, size);
-            j->kn->scatter_rows(to, p->slab.axis[1].dstep * w, p->slab.axis[2].dstep,
-                                cf_at_const(from, z * lanes + n * p->slab.pitch, size), p->slab.row_stride, count[1], count[2]);
+    const cf_axis *a = p->slab.axis;
+    const cf_region *r = &u->region;
+    int64_t size = j->kn->size, lanes = p->buffer_ld / p->slab.block[0], left = r->at[2] * a[2].dstep;
+    int64_t slices = cf_min(r->len[0], ph[0].count - r->at[0]), rows = cf_min(r->len[1], ph[1].count - r->at[1]);
+    int64_t points = cf_min(r->len[2] * a[2].dstep, a[2].dst - left);
+    if (rows <= 0 || points <= ph[2].first) return;
+    for (int64_t n = 0; n < r->images; n++) {
+        int64_t channel = ((r->image + n) * j->plan->desc.groups + u->group) * p->rows + m;
+        for (int64_t z = 0; z < slices; z++) {
+            int64_t d = ph[0].first + (r->at[0] + z) * a[0].dstep, h = ph[1].first + r->at[1] * a[1].dstep;
+            void *to = cf_at(j->dst, ((channel * a[0].dst + d) * a[1].dst + h) * a[2].dst + left, size);
+            put_rows(j, &ph[2], points, cf_at_const(from, z * lanes + n * p->slab.pitch, size), to,
+                     a[1].dstep * a[2].dst, rows);
         }
     }
 }
@@ -132,7 +152,8 @@ static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_ph
 static void put_buffer(const cf_correlate_job *j, const cf_unit *u, const void *buffer)
 {
     const cf_correlate_plan *p = j->p;
-    for (int64_t i = 0; i < p->phases; i++) {
+    int64_t together = p->slab.axis[2].dstep == 2 ? 2 : 1;
+    for (int64_t i = 0; i < p->phases; i += together) {
         cf_phase ph[3];
         cf_phases_of(p, i, ph);
         for (int64_t m = cf_row_begin(p, u->panel0); m < cf_row_begin(p, u->panel1); m++)
@@ -155,7 +176,8 @@ static void run_unit(void *ctx, int64_t task, int thread)
         u.region.channels = cf_red_begin(p, pass + 1) - cf_red_begin(p, pass);
         if (in_place) {
             int64_t channel = u.region.image * groups * p->red + u.region.channel;
-            run_pass(j, &u, pass, cf_at_const(j->src, channel * plane + u.region.at[2], size), j->straight_koff, buffer);
+            run_pass(j, &u, pass, cf_at_const(j->src, channel * plane + u.region.at[2], size), j->straight_koff,
+                     buffer);
         } else {
             cf_slab_pack(&p->slab, j->kn, j->src, groups * p->red, &u.region, slab);
             run_pass(j, &u, pass, slab, j->koff, buffer);

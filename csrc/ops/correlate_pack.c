@@ -90,5 +90,6 @@ void cf_fill_offsets(const cf_correlate_job *j)
         for (int64_t k = taps; k < p->red_block * taps; k++) koff[k] = (int32_t)(koff[k - taps] + p->slab.channel_size);
         koff += p->red_block * taps;
     }
-    for (int64_t c = 0; p->straight && c < p->red_block; c++) j->straight_koff[c] = (int32_t)(c * cf_slab_src_plane(&p->slab));
+    for (int64_t c = 0; p->straight && c < p->red_block; c++)
+        j->straight_koff[c] = (int32_t)(c * cf_slab_src_plane(&p->slab));
 }

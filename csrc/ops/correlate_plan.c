@@ -51,7 +51,8 @@ static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int thre
     double lanes = (double)kn->lanes, red = (double)p->red, rows = (double)p->rows / (double)p->splits;
     double copies = (double)(p->slab.copies[0].copies * p->slab.copies[1].copies * p->slab.copies[2].copies);
     double slab_rows = (double)(p->slab.copy_size / p->slab.pitch), pitch_vectors = (double)p->slab.pitch / lanes + 1;
-    double packing = p->straight ? 0 : red * copies * slab_rows * (8 + (p->slab.axis[2].step > 1 ? 16 : 4) * pitch_vectors);
+    double packing =
+        p->straight ? 0 : red * copies * slab_rows * (8 + (p->slab.axis[2].step > 1 ? 16 : 4) * pitch_vectors);
     double out_rows = (double)(p->slab.block[0] * p->slab.block[1] * p->slab.images);
     double per_row = 10 + (p->slab.axis[2].dstep > 1 ? lanes : 4) * ((double)p->slab.block[2] / lanes + 1);
     double output = p->direct ? 0 : rows * (double)p->phases * out_rows * per_row;

@@ -14,7 +14,7 @@ struct cf_kernels;
 
 typedef struct {
     cf_axis axis[3];
-    int64_t points[3];        /* destination points of a phase */
+    int64_t points[3]; /* destination points of a phase */
     int64_t block[3], images; /* of which a slab serves */
     cf_copies copies[3];
     int64_t pitch, row_stride, slice_stride, copy_size, channel_size;
@@ -37,8 +37,8 @@ void cf_slab_layout(cf_slab *s, const struct cf_kernels *kn);
 int cf_slab_rows_adjoin(const cf_slab *s);
 
 /* src (images, src_channels, points of the source) */
-void cf_slab_pack(const cf_slab *s, const struct cf_kernels *kn, const void *src, int64_t src_channels, const cf_region *r,
-                  void *slab);
+void cf_slab_pack(const cf_slab *s, const struct cf_kernels *kn, const void *src, int64_t src_channels,
+                  const cf_region *r, void *slab);
 
 /* Offset in the slab of tap (d, h, w) of the phases ph. */
 int64_t cf_slab_offset(const cf_slab *s, const cf_phase ph[3], const int64_t tap[3]);

@@ -30,6 +30,7 @@ void check_close(check *c, double got, double expected, double tolerance);
 #define CHECK_DECLARE(name, params) void check_##name(check *c);
 CF_KERNEL_LIST(CHECK_DECLARE)
 void check_tile(check *c);
+void check_dot(check *c);
 
 /* Whole convolutions against naive loops. */
 void check_convolutions(check *c, cf_isa isa, cf_dtype dtype);

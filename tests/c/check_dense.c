@@ -128,6 +128,27 @@ void check_add_rows(check *c)
         for (int64_t step = 1; step <= 3; step++) one_scatter(c, check_random(c, 1, 3), len, step, 1);
 }
 
+void check_interleave_rows(check *c)
+{
+    for (int64_t len = 1; len <= 4 * c->kn->lanes + 1; len++) {
+        int64_t rows = check_random(c, 1, 3), lds = (len + 1) / 2 + check_random(c, 0, 2),
+                ldd = len + check_random(c, 0, 2);
+        int64_t size = (rows - 1) * ldd + len, n_even = (rows - 1) * lds + (len + 1) / 2,
+                n_odd = (rows - 1) * lds + len / 2;
+        void *even = check_array(c, n_even), *odd = check_array(c, n_odd), *dst = check_array(c, size);
+        void *expected = check_copy(c, dst, size);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t q = 0; q < len; q++)
+                check_put(c, expected, r * ldd + q, check_get(c, q % 2 ? odd : even, r * lds + q / 2));
+        c->kn->interleave_rows(dst, ldd, even, odd, lds, rows, len);
+        check_equal(c, dst, expected, size, "interleave_rows");
+        free(even);
+        free(odd);
+        free(dst);
+        free(expected);
+    }
+}
+
 void check_set(check *c)
 {
     for (int64_t n = 1; n <= 2 * c->kn->lanes + 1; n++) {

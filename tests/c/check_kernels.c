@@ -61,7 +61,7 @@ typedef struct {
 } entry;
 
 #define ENTRY(name, params) {#name, check_##name},
-static const entry entries[] = {CF_KERNEL_LIST(ENTRY){"tile", check_tile}};
+static const entry entries[] = {CF_KERNEL_LIST(ENTRY){"tile", check_tile}, {"dot", check_dot}};
 
 static int64_t finish(const check *c)
 {

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copiers of rows; contracts in dense.h.  Rows of a slab are a few vectors long, so each vector of the rows goes down all of
+ * them with the same masks. */
+
+#if VL > 1
+/* Lanes [lo, hi) from s[l * step], step 1 or 2; the others are zero and nothing is read for them. */
+CF_INLINE vec load_strided(const real *s, int64_t lo, int64_t hi, int step)
+{
+    if (step == 1) return load_lanes(s, lo, hi);
+    int64_t from = 2 * lo, to = cf_max(2 * hi - 1, from);
+    return even_lanes(load_lanes(s, cf_min(from, VL), cf_min(to, VL)),
+                      load_lanes(s + VL, cf_max(from - VL, 0), cf_max(to - VL, 0)));
+}
+
+/* `width` columns of rows, of which lanes [lo, hi) come from the source.  Where none do, nothing is loaded, not even under an
+ * empty mask: s may be NULL, and a masked access to an unmapped page costs hundreds of cycles. */
+CF_INLINE void gather_vector(real *d, int64_t ldd, const real *s, int64_t lds, int64_t rows, int64_t lo, int64_t hi,
+                             int64_t width, int step, vec fill)
+{
+    if (lo == 0 && hi == VL && step == 1) {
+        for (int64_t r = 0; r < rows; r++) store(d + r * ldd, load(s + r * lds));
+    } else {
+        ivec inside = lanes_between(lo, hi);
+        for (int64_t r = 0; r < rows; r++) {
+            vec v = lo < hi ? pick(inside, load_strided(s + r * lds, lo, hi, step), fill) : fill;
+            if (width == VL) store(d + r * ldd, v);
+            else store_part(d + r * ldd, v, width);
+        }
+    }
+}
+
+CF_INLINE void gather_vectors(real *d, int64_t ldd, const real *s, int64_t lds, int64_t rows, int64_t len,
+                              int64_t first, int64_t last, int step, vec fill)
+{
+    for (int64_t q = 0; q < len; q += VL) {
+        int64_t lo = cf_min(cf_max(first - q, 0), VL), hi = cf_max(lo, cf_min(last - q, VL));
+        gather_vector(d + q, ldd, lo < hi ? s + (q - first) * step : s, lds, rows, lo, hi, cf_min(len - q, VL), step,
+                      fill);
+    }
+}
+#endif
+
+static void gather_scalars(real *d, int64_t ldd, const real *s, int64_t lds, int64_t rows, int64_t len, int64_t first,
+                           int64_t last, int64_t step, real fill)
+{
+    for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
+        for (int64_t q = 0; q < first; q++) d[q] = fill;
+        for (int64_t q = first; q < last; q++) d[q] = s[(q - first) * step];
+        for (int64_t q = last; q < len; q++) d[q] = fill;
+    }
+}
+
+static void CF_NAME(gather_rows)(void *dst, int64_t ldd, const void *src, int64_t lds, int64_t rows, int64_t len,
+                                 int64_t first, int64_t last, int64_t step, double fill)
+{
+#if VL > 1
+    if (step == 1) gather_vectors(dst, ldd, src, lds, rows, len, first, last, 1, broadcast((real)fill));
+    else if (step == 2) gather_vectors(dst, ldd, src, lds, rows, len, first, last, 2, broadcast((real)fill));
+    else
+#endif
+        gather_scalars(dst, ldd, src, lds, rows, len, first, last, step, (real)fill);
+}
+
+static void CF_NAME(scatter_rows)(void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows,
+                                  int64_t len)
+{
+    real *d = dst;
+    const real *s = src;
+    for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
+        if (step == 1) copy(d, s, len);
+        else
+            for (int64_t q = 0; q < len; q++) d[q * step] = s[q];
+    }
+}
+
+static void CF_NAME(interleave_rows)(void *dst, int64_t ldd, const void *even, const void *odd, int64_t lds,
+                                     int64_t rows, int64_t len)
+{
+    real *d = dst;
+    const real *a = even, *b = odd;
+    for (int64_t r = 0; r < rows; r++, d += ldd, a += lds, b += lds) {
+        int64_t q = 0;
+#if VL > 1
+        for (; 2 * (q + VL) <= len; q += VL) {
+            vec u = load(a + q), v = load(b + q);
+            store(d + 2 * q, zip_low(u, v));
+            store(d + 2 * q + VL, zip_high(u, v));
+        }
+        if (2 * q < len) {
+            int64_t rest = len - 2 * q;
+            vec u = load_part(a + q, (rest + 1) / 2), v = load_part(b + q, rest / 2);
+            store_part(d + 2 * q, zip_low(u, v), cf_min(rest, VL));
+            store_part(d + 2 * q + VL, zip_high(u, v), cf_max(rest - VL, 0));
+        }
+#else
+        for (; 2 * q + 1 < len; q++) {
+            d[2 * q] = a[q];
+            d[2 * q + 1] = b[q];
+        }
+        if (2 * q < len) d[2 * q] = a[q];
+#endif
+    }
+}
+
+static void CF_NAME(add_rows)(void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows,
+                              int64_t len)
+{
+    real *d = dst;
+    const real *s = src;
+    for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
+        if (step == 1)
+            for (int64_t q = 0; q < len; q++) d[q] += s[q];
+        else
+            for (int64_t q = 0; q < len; q++) d[q * step] += s[q];
+    }
+}
