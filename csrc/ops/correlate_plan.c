@@ -44,18 +44,17 @@ static int64_t vectors_of(const cf_correlate_plan *p, int64_t rows, int64_t widt
     return p->slab.block[0] * cf_ceil_div((rows * p->slab.images - 1) * p->slab.pitch + width, kn->lanes);
 }
 
-/* Estimated cycles of the call.  Cycles of the terms were fitted to Zen 4 by the prototype: one FMA a vector; 4 a packed
- * vector (8 if strided) and 8 a packed row; 4 a vector and 10 a row of output that goes through the buffer. */
+/* Estimated cycles of the call, fitted to Zen 4 by the prototype: one FMA a vector; 9 a packed vector (12 if strided) and 4 a
+ * packed row, since slabs live in L2; 40 a vector of output that goes through the buffer, since its lines are fresh. */
 static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int threads)
 {
     double lanes = (double)kn->lanes, red = (double)p->red, rows = (double)p->rows / (double)p->splits;
     double copies = (double)(p->slab.copies[0].copies * p->slab.copies[1].copies * p->slab.copies[2].copies);
-    double slab_rows = (double)(p->slab.copy_size / p->slab.pitch), pitch_vectors = (double)p->slab.pitch / lanes + 1;
-    double packing =
-        p->straight ? 0 : red * copies * slab_rows * (8 + (p->slab.axis[2].step > 1 ? 16 : 4) * pitch_vectors);
-    double out_rows = (double)(p->slab.block[0] * p->slab.block[1] * p->slab.images);
-    double per_row = 10 + (p->slab.axis[2].dstep > 1 ? lanes : 4) * ((double)p->slab.block[2] / lanes + 1);
-    double output = p->direct ? 0 : rows * (double)p->phases * out_rows * per_row;
+    double slab_rows = (double)(p->slab.copy_size / p->slab.pitch);
+    double pitch_vectors = (double)cf_ceil_div(p->slab.pitch, kn->lanes);
+    double packing = p->straight ? 0 : red * copies * slab_rows * (4 + (p->slab.axis[2].step > 1 ? 12 : 9) * pitch_vectors);
+    double out_vectors = (double)(p->slab.block[0] * p->slab.block[1] * p->slab.images * p->slab.block[2]) / lanes;
+    double output = p->direct ? 0 : rows * (double)p->phases * out_vectors * 40;
     double a_pass = (double)(p->red_block * p->vol) / (double)p->phases;
     double fma = red * (double)p->vol * rows * (1 + 4 / a_pass);
     int64_t last_h = p->slab.points[1] - (p->blocks[1] - 1) * p->slab.block[1],
