@@ -11,6 +11,9 @@ from cnnfast.bench.command import prepare
 from cnnfast.bench.machine import Limits
 from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import Contender, Task
+from cnnfast.bench.timing import in_turns
+
+LIMIT_SECONDS = 0.1
 
 
 def test_op(benchmark: Any, row: tuple[Entry, str], task: Task, contender: Contender, limits: Limits) -> None:
@@ -22,7 +25,7 @@ def test_op(benchmark: Any, row: tuple[Entry, str], task: Task, contender: Conte
     benchmark(call)
     if benchmark.stats is None:
         return
-    limits.measure(task.bytes)
+    limits.update(task.bytes, in_turns(limits.calls(task.bytes), LIMIT_SECONDS))
     bound, memory = limits.bound(task.flops, task.bytes)
     least = benchmark.stats["min"]
     benchmark.extra_info.update(

@@ -120,39 +120,79 @@ def test_bytes_and_flops(rng: np.random.Generator) -> None:
     assert relu.bytes == 4 * 3 * 6
 
 
+class Clock:
+    """A clock that only calls move, in turns that it writes down."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.order = 0.0, ""
+        monkeypatch.setattr(timing, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(timing, "settle", lambda: self._note("|"))
+
+    def call(self, name: str, seconds: float) -> Any:
+        def call() -> None:
+            self.now += seconds
+            self._note(name)
+
+        return call
+
+    def _note(self, what: str) -> None:
+        self.order += what
+
+
 def test_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two calls that take 3 and 5 seconds of a clock that only they move."""
-    now, order = [0.0], []
+    clock = Clock(monkeypatch)
+    calls = {"a": clock.call("a", 3), "b": clock.call("b", 5)}
+    samples = timing.in_turns(calls, seconds=timing.ROUNDS * 10)
+    assert clock.order.startswith("ab|aaaa|bb|bb|aaaa|aaaa|bb|")
+    assert samples == {"a": [3] * 36, "b": [5] * 20}
 
-    def spend(name: str, seconds: float) -> None:
-        order.append(name)
-        now[0] += seconds
 
-    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
-    calls = {"a": lambda: spend("a", 3), "b": lambda: spend("b", 5)}
-    assert timing.in_turns(calls, seconds=timing.ROUNDS * 10) == {"a": 3, "b": 5}
-    turns = "".join(order[2:])
-    assert turns == "aaaabbb" + "bbbaaaa" + "aaaabbb" + "bbbaaaa" + "aaaabbb"
+def test_a_slow_call_has_three_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    samples = timing.in_turns({"a": clock.call("a", 1), "b": clock.call("b", 50)}, seconds=10)
+    assert {name: len(taken) for name, taken in samples.items()} == {"a": 10, "b": 3}
 
 
 def test_short_calls_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(timing, "SAMPLE_SECONDS", 1e-6)
+    assert min(timing.in_turns({"a": clock.call("a", 1e-7)}, 1e-4)["a"]) == pytest.approx(1e-7)
 
-    def call() -> None:
-        now[0] += 1e-7
+
+@pytest.mark.parametrize(("busy", "glances"), [(3, 4), (10**9, 250)])
+def test_settling(busy: int, glances: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that spin through some glances, or for ever: half a second of them is enough."""
+    now, seen = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        seen.append(seconds)
 
     monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(timing, "SAMPLE_SECONDS", 1e-6)
-    assert timing.in_turns({"a": call}, 1e-4)["a"] == pytest.approx(1e-7)
+    monkeypatch.setattr(timing, "process_time", lambda: now[0] if len(seen) <= busy else 0.0)
+    monkeypatch.setattr(timing, "sleep", sleep)
+    timing.settle()
+    assert len(seen) == pytest.approx(glances, abs=1)
 
 
 def test_limits() -> None:
     limits = Limits(np.float32)
-    limits.measure(1 << 20)
     assert limits.flops > 0
-    limits.flops, limits.bandwidths = 100.0, {1 << 20: 10.0}
-    assert limits.bound(300, 1 << 20) == ((1 << 20) / 10, True)
-    assert limits.bound(1 << 30, (1 << 21) - 1) == ((1 << 30) / 100, False)
+    limits.flops, limits.work, limits.bandwidths = 1.0, 100, {}
+    for moved, copy in ((2**20, 2**20 / 10), (2**23, 2**23 / 20), (2**24, 2**24 / 5)):
+        limits.update(moved, {"fma": [2.0, 1.0], "copy": [copy, 2 * copy]})
+    assert limits.bound(300, 2**20) == (2**20 / 20, True)
+    assert limits.bound(300, 2**24) == (2**24 / 5, True)
+    assert limits.bound(2**30, 2**23) == (2**30 / 100, False)
+
+
+def test_the_machine_moves_as_much_as_a_task() -> None:
+    limits = Limits(np.float64)
+    for moved in (100, 2**21 + 2**20, 2**19, 2**22):
+        limits.calls(moved)["copy"]()
+        source, target = limits.calls(moved)["copy"].args[1:]
+        assert source.nbytes + target.nbytes == max(moved, 2**19)
+        assert not np.shares_memory(source, target)
 
 
 def test_peak_kernels(isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:

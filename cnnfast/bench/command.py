@@ -117,8 +117,9 @@ class Session:
             self.wrong += 1
             print(f"{entry} {task.which}: {error}", file=sys.stderr, flush=True)
             return
-        seconds = in_turns(calls, self.args.seconds)
-        self.limits.measure(task.bytes)
+        samples = in_turns({**calls, **self.limits.calls(task.bytes)}, self.args.seconds)
+        self.limits.update(task.bytes, samples)
+        seconds = {name: min(taken) for name, taken in samples.items()}
         limit = self.limits.bound(task.flops, task.bytes)
         names = entry.suite, str(entry), entry.layer, task.which
         self.rows.append(Row(*names, task.flops, task.bytes, *limit, seconds))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import partial
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,67 +13,71 @@ from typing import Any
 import numpy as np
 
 from cnnfast import _config, _core
+from cnnfast.bench.tasks import Call
+from cnnfast.bench.timing import in_turns
 
-# Bursts are short enough to fit between two interruptions; the fastest of them counts.
-BURST_SECONDS = 0.5e-3
-START_SECONDS, USE_SECONDS = 0.3, 0.01
-# One stalled burst may outlast USE_SECONDS; of this many, one is not.
-LEAST_BURSTS = 8
+# A burst is short enough to fit between two interruptions; the fastest counts.
+BURST_SECONDS, START_SECONDS = 0.5e-3, 0.3
 # A copy of less is as much fork and join as copy; one of more is in memory on any machine.
 LEAST_BYTES, MOST_BYTES = 2**19, 2**28
 
 
 class Limits:
-    """Peak rates under the current settings.  Each measurement may raise them."""
+    """Peak rates under the settings of its making; each measurement may raise them.
+
+    The machine takes its turns among the contenders, with as many tries as they have. What it moves
+    is as large as what the problem moves, so that both are in the same cache, or in none.
+    """
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
+        self.how = _config.how()
         self.flops = 0.0
         self.bandwidths: dict[int, float] = {}
-        self._measure_flops(START_SECONDS)
+        self.buffer = np.ones(0, dtype)
+        self.rounds = self._rounds()
+        self.work = self._fma()
+        self.update(LEAST_BYTES, in_turns(self.calls(LEAST_BYTES), START_SECONDS))
 
-    def measure(self, moved: int) -> None:
-        """Measure arithmetic, and a copy that reads and writes that many bytes."""
-        self._measure_flops(USE_SECONDS)
-        self._measure_bandwidth(_size(moved))
+    def calls(self, moved: int) -> dict[str, Call]:
+        """Return what to time: multiply-adds in registers, and a copy that reads and writes `moved` bytes."""
+        half = _size(moved) // 2 // self.dtype.itemsize
+        if self.buffer.size < 2 * half:
+            self.buffer = np.ones(2 * half, self.dtype)
+        source, target = self.buffer[:half], self.buffer[half : 2 * half]
+        return {
+            "fma": self._fma,
+            "copy": partial(_core.peak_stream, self.how, source, target),
+        }
+
+    def update(self, moved: int, samples: dict[str, list[float]]) -> None:
+        """Take account of the seconds that the two calls took; they leave `samples`."""
+        self.flops = max(self.flops, self.work / min(samples.pop("fma")))
+        rate = _size(moved) / min(samples.pop("copy"))
+        self.bandwidths[_size(moved)] = max(rate, self.bandwidths.get(_size(moved), 0.0))
 
     def bound(self, flops: int, moved: int) -> tuple[float, bool]:
-        """Return the least seconds of a task, and whether memory is what bounds it."""
-        compute, memory = flops / self.flops, moved / self.bandwidths[_size(moved)]
+        """Return the least seconds of a task, and whether memory is what bounds it.
+
+        A rate that was seen on more bytes can be had on fewer.
+        """
+        rate = max(rate for size, rate in self.bandwidths.items() if size >= _size(moved))
+        compute, memory = flops / self.flops, moved / rate
         return max(compute, memory), memory > compute
 
-    def _measure_flops(self, seconds: float) -> None:
-        isa, threads, _ = _config.how()
-        # One thread waits for nobody, so it tells how much work a burst is.
-        rounds = 1000
-        rounds = max(rounds, int(rounds * BURST_SECONDS / self._burst(isa, 1, rounds)))
-        end = perf_counter() + seconds
-        while perf_counter() < end:
-            self._burst(isa, threads, rounds)
-
-    def _burst(self, isa: int, threads: int, rounds: int) -> float:
+    def _rounds(self) -> int:
+        """Rounds of a burst, by the time of one thread, which waits for nobody."""
+        isa, rounds = self.how[0], 1000
         start = perf_counter()
-        done = _core.peak_fma((isa, threads, False), self.dtype == np.float64, rounds)
-        spent = perf_counter() - start
-        self.flops = max(self.flops, done / spent)
-        return spent
+        _core.peak_fma((isa, 1, False), self.dtype == np.float64, rounds)
+        return max(rounds, int(rounds * BURST_SECONDS / (perf_counter() - start)))
 
-    def _measure_bandwidth(self, size: int) -> None:
-        elements = size // 2 // self.dtype.itemsize
-        source, target = np.ones(elements, self.dtype), np.ones(elements, self.dtype)
-        how, end, best = _config.how(), perf_counter() + USE_SECONDS, self.bandwidths.get(size, 0.0)
-        for burst in count():
-            start = perf_counter()
-            if burst >= LEAST_BURSTS and start >= end:
-                break
-            _core.peak_stream(how, source, target)
-            best = max(best, size / (perf_counter() - start))
-        self.bandwidths[size] = best
+    def _fma(self) -> int:
+        return _core.peak_fma(self.how, self.dtype == np.float64, self.rounds)
 
 
 def _size(moved: int) -> int:
-    """Round down to a power of two: a smaller copy profits from caches at least as much."""
-    return 1 << (min(max(moved, LEAST_BYTES), MOST_BYTES).bit_length() - 1)
+    return min(max(moved, LEAST_BYTES), MOST_BYTES) // 64 * 64
 
 
 def cpu() -> str:
