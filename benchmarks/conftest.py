@@ -21,7 +21,7 @@ from cnnfast.bench.tasks import Cnnfast, Contender, Task, passes_of, tasks
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cnnfast")
     group.addoption("--suite", action="append", help="suite, file or problem; may be repeated")
-    group.addoption("--peers", default="numpy", help="some of numpy,torch,onnxruntime")
+    group.addoption("--peers", default="numpy", help="some of numpy,numpy_tuned,torch,onnxruntime")
     group.addoption("--passes", default="forward,backward")
     group.addoption("--threads", type=int)
     group.addoption("--isa")

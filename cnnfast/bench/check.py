@@ -35,5 +35,5 @@ def check(name: str, call: Call, expected: Any, exact: bool) -> None:
 
 
 def _arrays(result: Any) -> list[Array]:
-    items = result if isinstance(result, tuple) else (result,)
+    items = result if isinstance(result, tuple | list) else (result,)
     return [item if isinstance(item, np.ndarray) else item.numpy() for item in items]

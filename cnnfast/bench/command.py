@@ -18,7 +18,7 @@ from cnnfast import _config, _core
 from cnnfast._command import UserError, check_writable, needs, replacing
 from cnnfast.bench import machine, peers, suites
 from cnnfast.bench.check import WrongResult, check
-from cnnfast.bench.im2col import NumPy
+from cnnfast.bench.im2col import TunedNumPy
 from cnnfast.bench.report import Row, Table, document
 from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import PASSES, Cnnfast, Contender, Task, tasks
@@ -40,12 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{known}, a file like theirs, or a problem such as n8c128h28w28_o128k3p1 (lenet)",
     )
     for name, kind, metavar, default, does in (
-        ("--peers", _words, "LIST", None, "of numpy, torch, onnxruntime (all that are installed)"),
+        ("--peers", _words, "LIST", None, "of numpy, numpy_tuned, torch, onnxruntime (all that are installed)"),
         ("--passes", _passes, "LIST", ["forward", "backward"], "of forward, backward_data and "
          "backward_weights; backward is all gradients (forward,backward)"),
         ("--threads", _threads, "N", None, "for cnnfast and all peers (all CPUs)"),
         ("--isa", str, "NAME", None, "kernels of another instruction set (the best there is)"),
-        ("--seconds", _seconds, "S", 0.5, "for each pass and contender (%(default)s)"),
+        ("--seconds", _seconds, "S", 0.3, "for each pass and contender (%(default)s)"),
         ("--filter", str, "TEXT", "", "only what has this in its suite, problem or layer"),
         ("--json", Path, "FILE", None, "write all numbers"),
         ("--plot", Path, "FILE", None, "draw them into this .png, .svg or .pdf file"),
@@ -166,7 +166,7 @@ def prepare(task: Task, contenders: list[Contender]) -> dict[str, Any]:
     WrongResult
         If one differs from the NumPy baseline.
     """
-    expected = NumPy().prepare(task)()
+    expected = TunedNumPy().prepare(task)()
     calls = {}
     for contender in contenders:
         call = contender.prepare(task)

@@ -10,7 +10,7 @@ from cnnfast._command import UserError
 from cnnfast.bench.tasks import Contender
 
 # What each needs beside NumPy.
-PEERS = {"numpy": (), "torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}
+PEERS = {"numpy": (), "numpy_tuned": (), "torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}
 
 
 def installed() -> list[str]:
@@ -45,7 +45,11 @@ def _make(name: str, threads: int) -> list[Contender]:
         from cnnfast.bench.onnxruntime_peer import OnnxRuntime
 
         return [OnnxRuntime(threads)]
-    from cnnfast.bench.im2col import NumPy
+    if name == "numpy_tuned":
+        from cnnfast.bench.im2col import TunedNumPy
+
+        return [TunedNumPy()]
+    from cnnfast.bench.numpy_peer import NumPy
 
     return [NumPy()]
 

@@ -78,7 +78,11 @@ def tasks(entry: Entry, passes: Sequence[str], dtype: DTypeLike, rng: np.random.
 
 
 class Contender(Protocol):
-    """A library that is timed.  For each op that it has, it has a method of that name."""
+    """A library that is timed.  For each op that it has, it has a method of that name.
+
+    What is timed is what the loop of a user sees: operands in the library's own form, in which it
+    also gives the result, a new array.
+    """
 
     name: str
 
@@ -90,7 +94,7 @@ class Contender(Protocol):
 
 
 class Cnnfast:
-    """The ops of this package, into warm outputs where the function takes `out`."""
+    """The ops of this package."""
 
     name = "cnnfast"
 
@@ -106,7 +110,7 @@ class Cnnfast:
     def conv(self, task: Task, function: Callable[..., Any]) -> Call:
         arguments = task.problem.arguments
         if task.forward:
-            return partial(function, task.x, task.w, **arguments, out=np.empty_like(task.dy))
+            return partial(function, task.x, task.w, **arguments)
         index = ("backward_data", "backward_weights").index(task.which)
         backward = partial(
             getattr(F, f"{task.name}_backward"),
@@ -122,13 +126,13 @@ class Cnnfast:
 
     def linear(self, task: Task, function: Callable[..., Any]) -> Call:
         if task.forward:
-            return partial(function, task.x, task.w, out=np.empty_like(task.dy))
+            return partial(function, task.x, task.w)
         return partial(F.linear_backward, task.dy, task.x, task.w)
 
     def max_pool(self, task: Task, function: Callable[..., Any]) -> Call:
         kernel, arguments = task.problem.kernel, task.problem.arguments
         if task.forward:
-            return partial(function, task.x, kernel, **arguments, out=np.empty_like(task.dy))
+            return partial(function, task.x, kernel, **arguments)
         _, indices = function(task.x, kernel, **arguments, return_indices=True)
         backward = getattr(F, f"{task.name}_backward")
         return partial(backward, task.dy, indices, task.x.shape, kernel, **arguments)
@@ -136,11 +140,11 @@ class Cnnfast:
     def avg_pool(self, task: Task, function: Callable[..., Any]) -> Call:
         kernel, stride, padding = task.problem.kernel, task.problem.stride, task.problem.padding
         if task.forward:
-            return partial(function, task.x, kernel, stride, padding, out=np.empty_like(task.dy))
+            return partial(function, task.x, kernel, stride, padding)
         backward = getattr(F, f"{task.name}_backward")
         return partial(backward, task.dy, task.x.shape, kernel, stride, padding)
 
     def relu(self, task: Task, function: Callable[..., Any]) -> Call:
         if task.forward:
-            return partial(function, task.x, out=np.empty_like(task.dy))
+            return partial(function, task.x)
         return partial(F.relu_backward, task.dy, task.x)

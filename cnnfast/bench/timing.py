@@ -10,31 +10,33 @@ from time import perf_counter, process_time, sleep
 
 from cnnfast.bench.tasks import Call
 
-# Many short turns: what disturbs the machine for seconds then meets every call alike.
-ROUNDS, LEAST_ROUNDS = 10, 3
+# Short turns, so that what disturbs the machine for seconds meets every call alike.
+TURN_SECONDS, LEAST_ROUNDS = 40e-3, 3
 # A sample is long beside the cost of reading the clock twice, about 0.1 us.
 SAMPLE_SECONDS = 20e-6
-# One sleep, the share of it that an idle process computes at most, and the longest wait.
-GLANCE_SECONDS, IDLE_SHARE, PATIENCE_SECONDS = 2e-3, 0.2, 0.5
+# Systems count the time that threads compute at ticks, of 100 Hz at least: a glance sees one of them.
+GLANCE_SECONDS, IDLE_SHARE, PATIENCE_SECONDS = 12e-3, 0.2, 0.5
 
 
 def in_turns(calls: Mapping[str, Call], seconds: float) -> dict[str, list[float]]:
     """Return the seconds of every sample of each call, given about `seconds` to each.
 
-    Each call has its turn in every round, and every second round goes the other way about. A call
-    that has had its time sits out, but for the first three rounds.
+    Each call has its turn in every round, until it has had its time and three turns; every second
+    round goes the other way about.
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
     spent = dict.fromkeys(calls, 0.0)
     with _no_garbage_collection():
         repeats = {name: _repeats(call) for name, call in calls.items()}
-        for turn in range(ROUNDS):
-            for name in list(calls)[:: -1 if turn % 2 else 1]:
-                if turn < LEAST_ROUNDS or spent[name] < seconds:
-                    settle()
-                    taken = _turn(calls[name], repeats[name], seconds / ROUNDS)
-                    spent[name] += repeats[name] * sum(taken)
-                    samples[name] += taken
+        waiting, rounds = list(calls), 0
+        while waiting:
+            for name in waiting[:: -1 if rounds % 2 else 1]:
+                settle()
+                taken = _turn(calls[name], repeats[name], min(TURN_SECONDS, seconds / LEAST_ROUNDS))
+                spent[name] += repeats[name] * sum(taken)
+                samples[name] += taken
+            rounds += 1
+            waiting = [name for name in calls if rounds < LEAST_ROUNDS or spent[name] < seconds]
     return samples
 
 

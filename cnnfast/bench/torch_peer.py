@@ -76,13 +76,8 @@ class Torch:
 
     def linear(self, task: Task, x: Any, w: Any, dy: Any, axes: dict[str, list[int]]) -> Call:
         if task.forward:
-            return partial(torch.mm, x, w.t(), out=torch.empty_like(dy))
-        dx, dw, db = torch.empty_like(x), torch.empty_like(w), torch.empty_like(dy[0])
-        return lambda: (
-            torch.mm(dy, w, out=dx),
-            torch.mm(dy.t(), x, out=dw),
-            torch.sum(dy, 0, out=db),
-        )
+            return partial(F.linear, x, w)
+        return lambda: (torch.mm(dy, w), torch.mm(dy.t(), x), torch.sum(dy, 0))
 
     def max_pool(self, task: Task, x: Any, w: Any, dy: Any, axes: dict[str, list[int]]) -> Call:
         rank = x.dim() - 2
@@ -102,7 +97,6 @@ class Torch:
         return partial(backward, dy, x, *arguments, False, True, None)
 
     def relu(self, task: Task, x: Any, w: Any, dy: Any, axes: dict[str, list[int]]) -> Call:
-        result = torch.empty_like(x)
         if task.forward:
-            return partial(_aten.relu.out, x, out=result)
-        return partial(_aten.threshold_backward.grad_input, dy, x, 0, grad_input=result)
+            return partial(torch.relu, x)
+        return partial(_aten.threshold_backward, dy, x, 0)
