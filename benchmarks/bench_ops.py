@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cnnfast import _config, _core
-from cnnfast.bench.command import prepare
 from cnnfast.bench.machine import Limits
+from cnnfast.bench.session import prepare
 from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import Contender, Task
 from cnnfast.bench.timing import in_turns

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cnnfast import _config, _core
-from cnnfast.bench import command, peers
+from cnnfast.bench import peers, session
 from cnnfast.bench.machine import Limits
 from cnnfast.bench.suites import Entry, read
 from cnnfast.bench.tasks import Cnnfast, Contender, Task, passes_of, tasks
@@ -21,7 +21,7 @@ from cnnfast.bench.tasks import Cnnfast, Contender, Task, passes_of, tasks
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cnnfast")
     group.addoption("--suite", action="append", help="suite, file or problem; may be repeated")
-    group.addoption("--peers", default="numpy", help="some of numpy,numpy_tuned,torch,onnxruntime")
+    group.addoption("--peers", default="numpy", help=f"some of {', '.join(peers.PEERS)}")
     group.addoption("--passes", default="forward,backward")
     group.addoption("--threads", type=int)
     group.addoption("--isa")
@@ -41,22 +41,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     passes = _words(option("--passes"))
     rows = [(entry, which) for entry in entries for which in passes_of(entry.op, passes)]
     metafunc.parametrize("row", rows, ids=[f"{entry}-{which}" for entry, which in rows])
-    rivals = peers.contenders(_words(option("--peers")), option("--threads") or 1)
-    names = ["cnnfast", *(rival.name for rival in rivals)]
+    names = ["cnnfast", *(rival.name for rival in peers.contenders(_words(option("--peers"))))]
     metafunc.parametrize("contender", names, indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def settings(request: pytest.FixtureRequest) -> Iterator[None]:
     option = request.config.getoption
-    with command.settings(option("--threads"), option("--isa")):
+    with session.settings(option("--threads"), option("--isa")):
         yield
 
 
 @pytest.fixture(scope="session")
 def contenders(request: pytest.FixtureRequest, settings: None) -> dict[str, Contender]:
-    names = _words(request.config.getoption("--peers"))
-    rivals = peers.contenders(names, _config.get_num_threads())
+    rivals = peers.contenders(_words(request.config.getoption("--peers")))
     return {contender.name: contender for contender in [Cnnfast(), *rivals]}
 
 
@@ -68,7 +66,7 @@ def contender(request: pytest.FixtureRequest, contenders: dict[str, Contender]) 
 @pytest.fixture
 def task(request: pytest.FixtureRequest, row: tuple[Entry, str]) -> Task:
     entry, which = row
-    rng = np.random.default_rng(command.SEED)
+    rng = np.random.default_rng(session.SEED)
     return next(tasks(entry, [which], request.config.getoption("--dtype"), rng))
 
 

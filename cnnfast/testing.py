@@ -204,7 +204,7 @@ class Problem:
         first, second = self.outputs or self.channels, self.channels
         if self.transposed:
             first, second = second, first
-        return (first, second // self._groups, *self.kernel) if self.kernel else (first, second)
+        return (first, second // max(self._groups, 1), *self.kernel) if self.kernel else (first, second)
 
     @property
     def input_shape(self) -> Ints:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ import pytest
 
 from cnnfast import _config, _core, bench
 from cnnfast._command import UserError
-from cnnfast.bench import report, suites, timing
+from cnnfast.bench import load, peers, report, suites, timing
 from cnnfast.bench.check import WrongResult, check
-from cnnfast.bench.command import prepare
 from cnnfast.bench.machine import Limits
-from cnnfast.bench.numpy_peer import NumPy
+from cnnfast.bench.plain_numpy import NumPy
+from cnnfast.bench.session import prepare
 from cnnfast.bench.tasks import PASSES, Cnnfast, Contender, Task, tasks
 from cnnfast.testing import Problem
 
@@ -87,12 +88,32 @@ def test_a_suite_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("# a net\n\nn1c2w8_o3k3  # first\nmax_pool n1c3w6_k2\n")
     first, second = suites.read(str(path))
-    assert first == ("mine", "conv", Problem.parse("n1c2w8_o3k3"), "first")
+    assert first == ("mine", "conv", Problem.parse("n1c2w8_o3k3"), "first", "")
     assert str(second) == "max_pool n1c3w6_k2s2p0"
     for line in ("n1c3w6_k2", "relu n1c3w6_k2", "conv n1c2_o3", "max_pool", "n1c2w8_o3k9"):
         path.write_text(f"n1c2_o3\n{line}\n")
         with pytest.raises(UserError, match="line 2"):
             suites.read(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("n1c1h3w4_o1k1", "n2c1h3w4_o1k1 n1c2h3w4_o1k1 n1c1h3w4_o2k1 n1c1h2w4_o1k1 n1c1h4w4_o1k1 n1c1h3w3_o1k1 "
+         "n1c1h3w5_o1k1 n1c1h3w4_o1k2"),
+        ("n1c4w9_o8k3p1g4", "n2c4w9_o8k3p1g4 n1c3w9_o6k3p1g3 n1c5w9_o10k3p1g5 n1c4w8_o8k3p1g4 n1c4w10_o8k3p1g4 "
+         "n1c4w9_o8k2p1g4 n1c4w9_o8k4p1g4"),
+        ("n1c4w3_t8k3g2", "n2c4w3_t8k3g2 n1c2w3_t8k3g2 n1c6w3_t8k3g2 n1c4w3_t6k3g2 n1c4w3_t10k3g2 n1c4w2_t8k3g2 "
+         "n1c4w4_t8k3g2 n1c4w3_t8k2g2 n1c4w3_t8k4g2"),
+        ("max_pool n2c1w4_k2", "n1c1w4_k2 n3c1w4_k2 n2c2w4_k2 n2c1w3_k2 n2c1w5_k2 n2c1w4_k1s2 n2c1w4_k3s2"),
+        ("n1c2_o3", "n2c2_o3 n1c1_o3 n1c3_o3 n1c2_o2 n1c2_o4"),
+    ],
+)  # fmt: skip
+def test_neighbours(text: str, expected: str) -> None:
+    base, *others = suites.read(f"sweep {text}")
+    assert {str(other.problem) for other in others} == {str(Problem.parse(one)) for one in expected.split()}
+    assert len(others) == len(expected.split())
+    assert {base.base, *(other.base for other in others)} == {str(base)}
 
 
 def test_passes(rng: np.random.Generator) -> None:
@@ -218,17 +239,39 @@ def test_every_tile(isa: int, dtype: Any, rng: np.random.Generator) -> None:
 
 
 def row(which: str, limit: float, **seconds: float) -> report.Row:
-    return report.Row("", "n1c2_o3", "", which, 12, 34, limit, False, seconds)
+    return report.Row("", "", "n1c2_o3", "", which, 2, 12, 34, limit, False, seconds)
 
 
 def test_means() -> None:
-    rows = [
-        row("forward", 1.0, cnnfast=2.0, numpy=8.0, torch=4.0),
-        row("backward", 1.0, cnnfast=8.0, numpy=8.0),
+    rows = [row("forward", 1.0, cnnfast=2.0, numpy=8.0, torch=4.0), row("backward", 1.0, cnnfast=8.0, numpy=8.0)]
+    rows.append(replace(rows[0], threads=4, scaling=3.0))
+    columns = report.columns(["numpy", "torch"], scaling=True, busy=False)
+    means = report.geometric_means(rows, columns)
+    names = [(mean.pop("pass"), mean.pop("threads")) for mean in means]
+    assert names == [("forward", 2), ("backward", 2), ("all", 2), ("forward", 4), ("all", 4)]
+    forward = {"numpy": 4, "torch": 2, "best": 2, "% of limit": 50}
+    assert means[0] == pytest.approx(forward)
+    assert means[2] == pytest.approx({"numpy": 2, "torch": 2, "best": 2**0.5, "% of limit": 25})
+    assert means[3] == pytest.approx(forward | {"scaling": 3})
+    cells = report.Table(["n1c2_o3"], columns).row(rows[1]).split()
+    assert cells == ["n1c2_o3", "backward", "2", "8000", "1.5e-09", "12.5", "FMA", "-", "1.00x", "-", "1.00x"]
+
+
+def test_slowdowns() -> None:
+    one = replace(row("forward", 1.0, cnnfast=2.0, numpy=8.0), busy={"cnnfast": {"p50": 3.0, "p95": 5.0}})
+    columns = report.columns(["numpy"], scaling=False, busy=True)
+    assert report.Table(["n1c2_o3"], columns).row(one).split()[-4:] == ["1.50x", "2.50x", "-", "-"]
+
+
+def test_cliffs() -> None:
+    """A cliff is one in operations a second and against the limit; which side is slow does not matter."""
+    base = replace(row("forward", 1.0, cnnfast=2.0), name="base", base="base")
+    slower, memory = replace(base, name="slower", seconds={"cnnfast": 4.0}), replace(base, name="memory", flops=4)
+    faster, other = replace(base, name="faster", seconds={"cnnfast": 1.0}), replace(base, which="backward")
+    assert [c[:] for c in report.cliffs([slower, base, memory, faster, other])] == [
+        (2.0, slower, base),
+        (2.0, base, faster),
     ]
-    means = report.geometric_means(rows)
-    assert means["forward"] == pytest.approx({"numpy": 4, "torch": 2, "best": 2, "share": 0.5})
-    assert means["all"] == pytest.approx({"numpy": 2, "torch": 2, "best": 2, "share": 0.25})
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,15 +279,44 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     options = ["--seconds", "0", "--peers", "numpy", "--threads", "2", "--isa", "scalar"]
     assert run("n1c2h8w8_o3k3", "n3c4_o5", *options, "--json", str(path)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "2 threads" in lines[0]
+    assert "threads=2" in lines[0]
     assert "scalar" in lines[0]
     assert sum(line.startswith("n1c2h8w8_o3k3s1p0 ") for line in lines) == 3
     assert sum(line.startswith("n3c4_o5 ") for line in lines) == 2
     result = json.loads(path.read_text())
     assert [r["which"] for r in result["rows"][3:]] == ["forward", "backward"]
     assert set(result["rows"][0]["seconds"]) == {"cnnfast", "numpy"}
-    assert result["geometric_means"]["all"]["numpy"] > 0
+    assert result["geometric_means"][-1]["numpy"] > 0
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_threads_and_busy_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "out.json"
+    options = ["--seconds", "0", "--peers", "numpy", "--threads", "1,2", "--busy", "1", "--passes", "forward"]
+    assert run("n1c2h8w8_o3k3", *options, "--json", str(path)) == 0
+    assert "cnnfast p95" in capsys.readouterr().out
+    one, two = json.loads(path.read_text())["rows"]
+    assert (one["threads"], two["threads"]) == (1, 2)
+    assert two["scaling"] == one["seconds"]["cnnfast"] / two["seconds"]["cnnfast"]
+    assert set(one["busy"]) == {"cnnfast", "numpy"}
+
+
+def test_busy_processes_end() -> None:
+    with load.busy(2) as processes:
+        assert [process.poll() for process in processes] == [None, None]
+    assert all(process.returncode for process in processes)
+
+
+def test_a_sweep_tells_its_cliffs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(report, "CLIFF", 0.0)
+    assert run("sweep n1c1_o1", "--peers", "", "--seconds", "0", "--passes", "forward") == 0
+    assert ", beside n1c1_o1 (" in capsys.readouterr().out
+
+
+def test_missing_peers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(peers, "find_spec", lambda package: None)
+    assert run("n1c2_o3", "--peers", "torch,openvino", "--seconds", "0") == 0
+    assert "not here: torch, openvino (pip install torch openvino onnx)" in capsys.readouterr().out
 
 
 def test_the_picture(tmp_path: Path) -> None:

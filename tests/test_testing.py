@@ -64,6 +64,8 @@ def test_random_problems(rank: int, transposed: bool, rng: np.random.Generator) 
         ("n8c3w4_o3k9", "kernel to fit"),
         ("n8c5w9_o4k3g2", "in 2 groups"),
         ("n8c3w9_o3k3s0", "stride is 0"),
+        ("n8c3w9_o3k3g0", "groups is 0"),
+        ("n8c0w9_k3", "expected at least 1"),
         ("n8c3h9w9_o3k3x3x3", "an int or 2 of them"),
     ],
 )

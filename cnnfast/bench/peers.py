@@ -4,54 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from importlib.util import find_spec
 
 from cnnfast._command import UserError
 from cnnfast.bench.tasks import Contender
 
-# What each needs beside NumPy.
-PEERS = {"numpy": (), "numpy_tuned": (), "torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}
+# The module of each, and the packages that it needs beside NumPy.
+PEERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "numpy": ("plain_numpy", ()),
+    "numpy_tuned": ("tuned_numpy", ()),
+    "torch": ("torch_peer", ("torch",)),
+    "onnxruntime": ("onnxruntime_peer", ("onnxruntime", "onnx")),
+    "openvino": ("openvino_peer", ("openvino", "onnx")),
+}
 
 
-def installed() -> list[str]:
-    """Return the peers that can be imported here."""
-    return [name for name, modules in PEERS.items() if all(map(find_spec, modules))]
-
-
-def contenders(names: Sequence[str], threads: int) -> list[Contender]:
-    """Return the peers of these names, each with that many threads.
+def missing(name: str) -> list[str]:
+    """Return the packages that a peer needs and that are not installed.
 
     Raises
     ------
     UserError
-        If one is unknown or not installed.
+        If there is no such peer.
     """
+    if name not in PEERS:
+        raise UserError(f"unknown peer {name!r} (expected some of {', '.join(PEERS)})")
+    return [package for package in PEERS[name][1] if find_spec(package) is None]
+
+
+def contenders(names: Sequence[str]) -> list[Contender]:
+    """Return the contenders of these peers, without those that are not installed."""
     found: list[Contender] = []
     for name in names:
-        if name not in PEERS:
-            raise UserError(f"unknown peer {name!r} (expected some of {', '.join(PEERS)})")
-        if name not in installed():
-            raise UserError(f"peer {name} needs pip install {' '.join(PEERS[name])}")
-        found += _make(name, threads)
+        if not missing(name):
+            found += import_module(f"cnnfast.bench.{PEERS[name][0]}").contenders()
     return found
-
-
-def _make(name: str, threads: int) -> list[Contender]:
-    if name == "torch":
-        from cnnfast.bench.torch_peer import Torch
-
-        return [Torch(threads, channels_last=False), Torch(threads, channels_last=True)]
-    if name == "onnxruntime":
-        from cnnfast.bench.onnxruntime_peer import OnnxRuntime
-
-        return [OnnxRuntime(threads)]
-    if name == "numpy_tuned":
-        from cnnfast.bench.im2col import TunedNumPy
-
-        return [TunedNumPy()]
-    from cnnfast.bench.numpy_peer import NumPy
-
-    return [NumPy()]
 
 
 def blas_threads(threads: int) -> AbstractContextManager[object]:

@@ -42,9 +42,9 @@ def _draw_shares(axes: Any, rows: list[Row]) -> None:
 
 
 def _draw_ratios(axes: Any, rows: list[Row]) -> None:
-    peers = list(dict.fromkeys(name for row in rows for name in row.ratios() if name != "best"))
+    peers = list(dict.fromkeys(name for row in rows for name in row.ratios if name != "best"))
     for number, peer in enumerate(peers):
-        points = [(row.ratios()[peer], y) for y, row in enumerate(rows) if peer in row.ratios()]
+        points = [(row.ratios[peer], y) for y, row in enumerate(rows) if peer in row.ratios]
         color = colormaps["tab10"](number + 1)
         axes.scatter(*zip(*points, strict=True), s=26, color=color, label=peer, zorder=3)
     axes.set_xscale("log")

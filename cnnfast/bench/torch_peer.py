@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from cnnfast.bench.tasks import Call, Task
+from cnnfast import _config
+from cnnfast.bench.tasks import Call, Contender, Task
 
 _LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 _aten = torch.ops.aten
@@ -21,8 +22,7 @@ class Torch:
     problem in 1D is then one in 2D of height 1, since the layout has no name in 1D.
     """
 
-    def __init__(self, threads: int, channels_last: bool) -> None:
-        torch.set_num_threads(threads)
+    def __init__(self, channels_last: bool) -> None:
         self.channels_last = channels_last
         self.name = "torch-cl" if channels_last else "torch"
 
@@ -32,6 +32,7 @@ class Torch:
     def prepare(self, task: Task) -> Call | None:
         if self.channels_last and not task.problem.kernel:
             return None
+        torch.set_num_threads(_config.get_num_threads())
         lift = task.problem.rank == 1 and (self.channels_last or not task.problem.outputs)
         operands = [self._tensor(a, lift) for a in (task.x, task.w, task.dy)]
         axes = {
@@ -100,3 +101,8 @@ class Torch:
         if task.forward:
             return partial(torch.relu, x)
         return partial(_aten.threshold_backward, dy, x, 0)
+
+
+def contenders() -> list[Contender]:
+    """Return what this peer is timed as."""
+    return [Torch(channels_last=False), Torch(channels_last=True)]

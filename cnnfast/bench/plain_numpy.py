@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cnnfast._geometry.convolution import Conv
-from cnnfast.bench.tasks import Call, Task
+from cnnfast.bench.tasks import Call, Contender, Task
 from cnnfast.testing import Array
 
 # A pass of a transposed convolution is another pass of the convolution whose adjoint it is.
@@ -138,3 +138,8 @@ def max_backward(conv: Conv, winners: Array, dy: Array) -> Array:
     taps = np.zeros((dy.size, prod(conv.kernel)), dy.dtype)
     taps[np.arange(dy.size), winners] = dy.ravel()
     return add_taps(conv, np.moveaxis(taps.reshape(*dy.shape, -1), -1, 0))
+
+
+def contenders() -> list[Contender]:
+    """Return what this peer is timed as."""
+    return [NumPy()]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnfast._geometry.convolution import Conv
-from cnnfast.bench.tasks import Call, Task
+from cnnfast.bench.tasks import Call, Contender, Task
 from cnnfast.testing import Array
 
 # From here on a product an image is up to six times faster in narrow layers, and at most a fifth slower in
@@ -221,3 +221,8 @@ class TunedNumPy:
         if task.forward:
             return partial(np.maximum, task.x, 0, out=result)
         return lambda: np.multiply(task.dy, task.x > 0, out=result)
+
+
+def contenders() -> list[Contender]:
+    """Return what this peer is timed as."""
+    return [TunedNumPy()]
