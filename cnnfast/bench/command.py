@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="SUITE",
         default=["lenet"],
-        help=f"{known}, a file like theirs, or a problem such as n8c128h28w28_o128k3p1 (lenet)",
+        help=f"{known}, a file like theirs, a problem such as n8c128h28w28_o128k3p1, or 'sweep PROBLEM' for it and all "
+        "that differ from it by one in one dimension (lenet)",
     )
     for name, kind, metavar, default, does in (
         ("--peers", _words, "LIST", [*peers.PEERS], f"of {', '.join(peers.PEERS)} (all that are installed)"),

@@ -125,7 +125,7 @@ class Session:
                 again = in_turns(prepare(task, self.contenders[:1]), self.args.seconds)
             row.seconds[OURS] = min(row.ours, *again[OURS])
         found = cliffs(self.rows)
-        yield f"\n{len(found) or 'no'} cliffs: of two neighbours one is over {CLIFF} times as slow"
+        yield f"\ncliffs, where one of two neighbours is over {CLIFF} times as slow: {len(found) or 'none'}"
         yield from map(str, found)
 
 
