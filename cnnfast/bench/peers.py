@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -42,11 +43,18 @@ def contenders(names: Sequence[str]) -> list[Contender]:
     return found
 
 
-def blas_threads(threads: int) -> AbstractContextManager[object]:
-    """Context manager that gives NumPy's BLAS that many threads, where threadpoolctl is there to."""
-    if find_spec("threadpoolctl") is None:
-        return nullcontext()
-    from threadpoolctl import threadpool_limits
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Context manager: so many threads in PyTorch, and in NumPy's BLAS where threadpoolctl is there to set them.
 
-    limits: AbstractContextManager[object] = threadpool_limits(threads, user_api="blas")
-    return limits
+    PyTorch may share the OpenMP runtime with cnnfast, which keeps to a limit set there: it must not stay.
+    """
+    with ExitStack() as stack:
+        if find_spec("threadpoolctl"):
+            from threadpoolctl import threadpool_limits
+
+            stack.enter_context(threadpool_limits(count, user_api="blas"))
+        if torch := sys.modules.get("torch"):
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(count)
+        yield

@@ -135,13 +135,13 @@ def _percentiles(samples: list[float]) -> dict[str, float]:
 
 @contextmanager
 def settings(threads: int | None, isa: str | None) -> Iterator[None]:
-    """Context manager: so many threads, here and in NumPy's BLAS, and kernels of one instruction set."""
+    """Context manager: so many threads for all contenders, and kernels of one instruction set."""
     with ExitStack() as stack:
         if isa is not None:
             stack.enter_context(_config.using(isa=_supported(isa)))
         if threads is not None:
             stack.enter_context(_config.threads(threads))
-        stack.enter_context(peers.blas_threads(_config.get_num_threads()))
+        stack.enter_context(peers.threads(_config.get_num_threads()))
         yield
 
 

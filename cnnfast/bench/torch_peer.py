@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from cnnfast import _config
 from cnnfast.bench.tasks import Call, Contender, Task
 
 _LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -32,7 +31,6 @@ class Torch:
     def prepare(self, task: Task) -> Call | None:
         if self.channels_last and not task.problem.kernel:
             return None
-        torch.set_num_threads(_config.get_num_threads())
         lift = task.problem.rank == 1 and (self.channels_last or not task.problem.outputs)
         operands = [self._tensor(a, lift) for a in (task.x, task.w, task.dy)]
         axes = {

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnfast.bench.peers import PEERS, contenders, missing
+from cnnfast import _config
+from cnnfast.bench.peers import PEERS, contenders, missing, threads
 from cnnfast.bench.session import prepare
 from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import tasks
@@ -34,3 +35,11 @@ def test_results(name: str, dtype: Any, rng: np.random.Generator) -> None:
                 counts[prepared] += 1
     lacks_all = name in ("onnxruntime", "openvino") and dtype is np.float64
     assert lacks_all or min(counts.values()) >= 20
+
+
+def test_threads_of_pytorch_are_given_back() -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads(), _config.get_num_threads()
+    with threads(before[0] + 1):
+        assert torch.get_num_threads() == before[0] + 1
+    assert (torch.get_num_threads(), _config.get_num_threads()) == before
