@@ -56,7 +56,7 @@ spills: ## the tile keeps its accumulators in registers
 lint: ## style and types
 	ruff check . && ruff format --check .
 	mypy
-	cython-lint cnnfast
+	cython-lint $(shell git ls-files 'cnnfast/*.pyx' 'cnnfast/*.pxd' 'cnnfast/*.pxi')
 	clang-format --dry-run -Werror $(shell git ls-files 'csrc/*.[ch]' 'tests/c/*.[ch]')
 	$(PYTHON) tools/check_sizes.py
 

@@ -67,11 +67,15 @@ cdef extern from "cnnfast.h" nogil:
         int lanes_are_points
         cf_points_plan points
         int64_t workspace_bytes
-    cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass which, const cf_conv_desc *desc, const cf_options *options)
-    void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y, void *workspace)
-    void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx, void *workspace)
+    cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass which, const cf_conv_desc *desc,
+                                const cf_options *options)
+    void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y,
+                         void *workspace)
+    void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,
+                               void *workspace)
     void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace)
-    cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels, int64_t points, const void *dy, void *db)
+    cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels,
+                                    int64_t points, const void *dy, void *db)
 
     ctypedef enum cf_activation_kind:
         CF_RELU
@@ -90,12 +94,15 @@ cdef extern from "cnnfast.h" nogil:
         double a, b
         int64_t n
     cf_status cf_activation_forward(const cf_activation_desc *d, const cf_options *options, const void *x, void *y)
-    cf_status cf_activation_backward(const cf_activation_desc *d, const cf_options *options, const void *x, const void *dy, void *dx)
+    cf_status cf_activation_backward(const cf_activation_desc *d, const cf_options *options, const void *x,
+                                     const void *dy, void *dx)
     ctypedef struct cf_prelu_desc:
         cf_dtype dtype
         int64_t n, channels, points, weights
-    cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, void *y)
-    cf_status cf_prelu_backward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight, const void *dy, void *dx, void *dw, double *sums)
+    cf_status cf_prelu_forward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight,
+                               void *y)
+    cf_status cf_prelu_backward(const cf_prelu_desc *d, const cf_options *options, const void *x, const void *weight,
+                                const void *dy, void *dx, void *dw, double *sums)
 
     ctypedef struct cf_pool_desc:
         cf_dtype dtype
@@ -112,15 +119,19 @@ cdef extern from "cnnfast.h" nogil:
     ctypedef struct cf_pool_plan:
         cf_options options
         int64_t workspace_bytes
-    cf_status cf_pool_plan_init(cf_pool_plan *plan, cf_pool_pass which, const cf_pool_desc *desc, const cf_options *options)
+    cf_status cf_pool_plan_init(cf_pool_plan *plan, cf_pool_pass which, const cf_pool_desc *desc,
+                                const cf_options *options)
     void cf_pool(const cf_pool_plan *plan, const void *x, void *y, int64_t *index, void *workspace)
     ctypedef enum cf_scatter_kind:
         CF_SCATTER_ADD
         CF_SCATTER_SET
         CF_GATHER
-    cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points, int64_t size, const int64_t *index, const void *x, void *y)
-    cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent, const void *x, void *y)
-    cf_status cf_power_backward(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent, int flat_at_zero, const void *x, const void *dy, void *dx)
+    cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes,
+                         int64_t points, int64_t size, const int64_t *index, const void *x, void *y)
+    cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent,
+                       const void *x, void *y)
+    cf_status cf_power_backward(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent,
+                                int flat_at_zero, const void *x, const void *dy, void *dx)
 
     ctypedef struct cf_columns_desc:
         cf_dtype dtype
@@ -136,14 +147,18 @@ cdef extern from "cnnfast.h" nogil:
     int64_t cf_peak_fma(cf_dtype dtype, const cf_options *options, int64_t rounds)
     cf_status cf_peak_stream(cf_dtype dtype, const cf_options *options, int64_t n, const void *src, void *dst)
     int cf_peak_has_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv)
-    cf_status cf_peak_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv, int64_t kc, int64_t rounds, const void *a, const void *b, int32_t *koff, void *y)
+    cf_status cf_peak_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv, int64_t kc, int64_t rounds,
+                           const void *a, const void *b, int32_t *koff, void *y)
 
     ctypedef struct cf_norm_desc:
         cf_dtype dtype
         int64_t n, channels, points, groups
         double eps
-    cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, int own, const void *x, const void *weight, const void *bias, double *mean, double *variance, void *y)
-    cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int own, const void *dy, const void *x, const void *weight, double *mean, double *variance, void *dx, double *dweight, double *dbias, void *workspace)
+    cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, int own, const void *x,
+                              const void *weight, const void *bias, double *mean, double *variance, void *y)
+    cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int own, const void *dy, const void *x,
+                               const void *weight, double *mean, double *variance, void *dx, double *dweight,
+                               double *dbias, void *workspace)
     int64_t cf_norm_workspace_bytes(const cf_norm_desc *d)
 
     ctypedef struct cf_lrn_desc:
@@ -151,13 +166,16 @@ cdef extern from "cnnfast.h" nogil:
         int64_t n, channels, points, size
         double alpha, beta, k
     cf_status cf_lrn_forward(const cf_lrn_desc *d, const cf_options *options, const void *x, void *y)
-    cf_status cf_lrn_backward(const cf_lrn_desc *d, const cf_options *options, const void *dy, const void *x, void *dx, void *scratch)
+    cf_status cf_lrn_backward(const cf_lrn_desc *d, const cf_options *options, const void *dy, const void *x, void *dx,
+                              void *scratch)
 
     ctypedef struct cf_softmax_desc:
         cf_dtype dtype
         int64_t outer, classes, inner
-    cf_status cf_softmax_forward(const cf_softmax_desc *d, const cf_options *options, int logarithm, const void *x, void *y)
-    cf_status cf_softmax_backward(const cf_softmax_desc *d, const cf_options *options, int logarithm, const void *y, const void *dy, void *dx)
+    cf_status cf_softmax_forward(const cf_softmax_desc *d, const cf_options *options, int logarithm, const void *x,
+                                 void *y)
+    cf_status cf_softmax_backward(const cf_softmax_desc *d, const cf_options *options, int logarithm, const void *y,
+                                  const void *dy, void *dx)
     ctypedef struct cf_cross_entropy_desc:
         cf_softmax_desc shape
         const int64_t *target
@@ -165,8 +183,10 @@ cdef extern from "cnnfast.h" nogil:
         const double *weight
         int64_t ignore_index
         double smoothing
-    cf_status cf_cross_entropy_forward(const cf_cross_entropy_desc *d, const cf_options *options, const void *x, double *loss)
-    cf_status cf_cross_entropy_backward(const cf_cross_entropy_desc *d, const cf_options *options, const void *x, const double *grad, void *dx)
+    cf_status cf_cross_entropy_forward(const cf_cross_entropy_desc *d, const cf_options *options, const void *x,
+                                       double *loss)
+    cf_status cf_cross_entropy_backward(const cf_cross_entropy_desc *d, const cf_options *options, const void *x,
+                                        const double *grad, void *dx)
 
     ctypedef struct cf_dropout_desc:
         cf_dtype dtype

@@ -16,8 +16,6 @@ from libc.stdlib cimport free, malloc
 
 from cnnfast._cnnfast cimport *
 
-
-
 cnp.import_array()
 
 

@@ -1,7 +1,8 @@
 # Matrix product: csrc/ops/gemm.h.
 
 
-def gemm(tuple how, cnp.ndarray a, bint transpose_a, cnp.ndarray b, bint transpose_b, cnp.ndarray bias, cnp.ndarray out):
+def gemm(tuple how, cnp.ndarray a, bint transpose_a, cnp.ndarray b, bint transpose_b, cnp.ndarray bias,
+         cnp.ndarray out):
     """out (m, n) = op(a) op(b) + bias, where op transposes a packed matrix if asked; bias (n,) or None."""
     cdef cf_gemm_desc d
     cdef cf_gemm_plan plan

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The kernel table: what one instruction set offers for one dtype.  Each family lists its kernels once, as X(name, params);
- * the struct, the tables and the C test harness are made from that list.  Kernels are pure: they never allocate, validate,
- * thread or read the environment.  `real` stands for the dtype of the table. */
+/* The kernel table: what one instruction set offers for one dtype.  Each family lists its kernels once, as
+ * X(name, params); the struct, the tables and the C test harness are made from that list.  Kernels are pure: they never
+ * allocate, validate, thread or read the environment.  `real` stands for the dtype of the table. */
 #ifndef CF_KERNELS_H
 #define CF_KERNELS_H
 #include "base.h"

@@ -19,7 +19,7 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * reduce_rows        y[q] = op over r of x[r*ldx + q], and over y[q] itself unless `start`;  rows > 0
  * reduce_rows_index  the maximum, with at[q] = its index; x[r*ldx + q] has the index index0 + r*ldx + q
  * reduce_taps        y[r*n + q] = op over t of x[r*ldx + q*step + t*dil]
- * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is nowhere; x[i] has the index at[i]
+ * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is nowhere; x[i] has index at[i]
  * reduce_spans       y[q] = op over start[q] <= i < end[q] of x[i], no span being empty
  * reduce_spans_index the maximum of each span, with index as reduce_taps_index
  * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q])

@@ -8,7 +8,7 @@
  *  4. CF_UNROLL on every constant-trip loop over an array of vectors, or the array lives in memory.
  *  5. Accumulators + loaded vectors + one broadcast stay within CF_REGISTERS.
  *  6. Vectors cross no function boundary but an inlined one.
- *  7. CF_PIN keeps a vector that several FMAs share in a register: gcc would fold the unaligned load into each of them. */
+ *  7. CF_PIN keeps a vector that several FMAs share in a register: gcc would fold the unaligned load into each. */
 #ifndef CF_VEC_H
 #define CF_VEC_H
 #include "../core/base.h"

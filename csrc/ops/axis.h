@@ -3,10 +3,10 @@
  *
  *   dst[first + dstep*q] = sum over the taps t of the phase of  w[t] * src[step*q + off(t)],   first = phase
  *
- * Convolution has one phase (dstep 1, step = stride, off = t*dil - pad).  Its adjoint, which is transposed convolution, has
- * `stride` phases, each a dense correlation (step 1) with its own taps: tap t belongs to phase f where
- * (f + pad - t*dil) is a multiple of the stride, and reads off = (f + pad - t*dil) / stride.  The taps of a phase and their
- * offsets are arithmetic progressions. */
+ * Convolution has one phase (dstep 1, step = stride, off = t*dil - pad).  Its adjoint, which is transposed convolution,
+ * has `stride` phases, each a dense correlation (step 1) with its own taps: tap t belongs to phase f where
+ * (f + pad - t*dil) is a multiple of the stride, and reads off = (f + pad - t*dil) / stride.  The taps of a phase and
+ * their offsets are arithmetic progressions. */
 #ifndef CF_AXIS_H
 #define CF_AXIS_H
 #include <stdint.h>
@@ -29,7 +29,7 @@ typedef struct {
     int64_t off0, unit, period, copies, halo;
 } cf_copies;
 
-/* The axis of a convolution (or of its adjoint): `in` and `out` are the lengths of the convolution's input and output. */
+/* The axis of a convolution or of its adjoint; `in` and `out` are the lengths of the convolution's input and output. */
 cf_axis cf_axis_of(int adjoint, int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t dil, int64_t pad);
 cf_phase cf_axis_phase(const cf_axis *a, int64_t phase);
 cf_copies cf_axis_copies(const cf_axis *a, int expanded);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* im2col and col2im: rows of points are copied to or from the columns where points lie side by side there; else the axis
- * that does becomes the lanes of a tile of rows, which is transposed. */
+/* im2col and col2im: rows of points are copied to or from the columns where points lie side by side there; else the
+ * axis that does becomes the lanes of a tile of rows, which is transposed. */
 #include "columns.h"
 #include "../core/kernels.h"
 #include "../core/parallel.h"

@@ -3,8 +3,8 @@
  *
  *   cols[n*at[0] + c*at[1] + t*at[2] + o*at[3]] = x[n, c, o*stride + t*dil - pad], `fill` where that is outside of x
  *
- * with t over the kernel and o over the output, both flat.  The axes are packed in some order: at is a permutation of the
- * strides of a packed array, so one of them is 1. */
+ * with t over the kernel and o over the output, both flat.  The axes are packed in some order: at is a permutation of
+ * the strides of a packed array, so one of them is 1. */
 #ifndef CF_COLUMNS_H
 #define CF_COLUMNS_H
 #include "../cnnfast.h"

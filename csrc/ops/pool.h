@@ -48,8 +48,8 @@ typedef enum { CF_SCATTER_ADD, CF_SCATTER_SET, CF_GATHER } cf_scatter_kind;
 cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points,
                      int64_t size, const int64_t *index, const void *x, void *y);
 
-/* y = (factor * x) ^ exponent, the steps of Lp pooling on either side of an average; and dx = dy * dy/dx, 0 where x is 0
- * if `flat_at_zero`. */
+/* y = (factor * x) ^ exponent, the steps of Lp pooling on either side of an average; and dx = dy * dy/dx, 0 where x is
+ * 0 if `flat_at_zero`. */
 cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent, const void *x,
                    void *y);
 cf_status cf_power_backward(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent,

@@ -58,7 +58,7 @@ static void join_planes(cf_pool_desc *d)
     d->planes = 1;
 }
 
-/* Reals under the windows of n points of a row, and at least n steps: lines whose windows do not overlap are then one. */
+/* Reals under the windows of n points of a row, at least n steps: lines whose windows do not overlap are then one. */
 static int64_t line_of(const cf_pool_desc *d, int64_t n)
 {
     int64_t step = d->stride[2], span = (d->kernel[2] - 1) * d->dil[2] + 1;

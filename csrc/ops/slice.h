@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A padded, strided rectangle of a plane, copied row by row:
- *   to[y*ld + x] = plane[(at[0] + y)*step_h + off[0]][(at[1] + x)*step_w + off[1]],  zero outside the plane;  y < len[0], x < len[1] */
+ *   to[y*ld + x] = plane[(at[0] + y)*step_h + off[0]][(at[1] + x)*step_w + off[1]],  y < len[0], x < len[1],
+ * zero outside of the plane. */
 #ifndef CF_SLICE_H
 #define CF_SLICE_H
 #include "../core/kernels.h"

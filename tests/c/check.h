@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Harness of the C checks: integer-valued arrays of either dtype, each in its own exact allocation so that the address sanitizer sees
- * every stray access, and a comparison that must be exact. */
+/* Harness of the C checks: integer-valued arrays of either dtype, each in its own exact allocation so that the address
+ * sanitizer sees every stray access, and a comparison that must be exact. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <math.h>
@@ -26,7 +26,7 @@ void check_equal(check *c, const void *got, const void *expected, int64_t n, con
 /* Count a case of one number, which may differ by `tolerance` epsilons of its magnitude plus one. */
 void check_close(check *c, double got, double expected, double tolerance);
 
-/* One check a kernel, named check_<kernel>; check_kernels.c calls them for every table, so a kernel without one does not link. */
+/* One check a kernel, check_<kernel>, called by check_kernels.c for every table: a kernel without one does not link. */
 #define CHECK_DECLARE(name, params) void check_##name(check *c);
 CF_KERNEL_LIST(CHECK_DECLARE)
 void check_tile(check *c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Every kernel of every table that this machine runs, against naive C.   check_kernels [seed]   prints "kernel isa dtype ok". */
+/* Every kernel of every table that this machine runs, against naive C.
+ * check_kernels [seed]   prints "kernel isa dtype ok". */
 #include "check.h"
 
 int64_t check_random(check *c, int64_t low, int64_t high)
