@@ -1,9 +1,10 @@
 # The front door for developers; `make help` lists the targets.
 PYTHON ?= python3
-CC ?= gcc
-BUILD := build/c
+OPENMP = -fopenmp
+RUN =
 comma := ,
-MACHINE := $(shell uname -m)
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+BUILD := build/c/$(notdir $(firstword $(CC)))-$(MACHINE)
 
 CFLAGS_COMMON := -std=gnu11 -ffp-contract=fast -Wall -Wextra -Wshadow -Wconversion
 FLAGS_sse2 := -msse2
@@ -40,15 +41,15 @@ $(BUILD)/$(1)/%_f64.o: csrc/isa/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS_COMMON) $(2) $$(FLAGS_$$*) -DCF_DOUBLE=1 -c $$< -o $$@
 endef
-$(eval $(call C_PROGRAM,plain,-O3 -fopenmp))
+$(eval $(call C_PROGRAM,plain,-O3 $(OPENMP)))
 # -O1: the address sanitizer does not finish with the inlined tiles at -O3.
-$(eval $(call C_PROGRAM,sanitize,-O1 -g -fopenmp -fsanitize=address$(comma)undefined -fno-sanitize-recover=all))
+$(eval $(call C_PROGRAM,sanitize,-O1 -g $(OPENMP) -fsanitize=address$(comma)undefined -fno-sanitize-recover=all))
 
 check-c: $(BUILD)/plain/check_kernels ## C kernels against naive loops
-	$<
+	$(RUN) $<
 
 sanitize: $(BUILD)/sanitize/check_kernels ## the same under the address and undefined-behaviour sanitizers
-	ASAN_OPTIONS=detect_leaks=1 $<
+	ASAN_OPTIONS=detect_leaks=1 $(RUN) $<
 
 spills: ## the tile keeps its accumulators in registers
 	$(PYTHON) tools/check_spills.py $(CC)

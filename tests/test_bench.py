@@ -220,7 +220,7 @@ def test_the_machine_moves_as_much_as_a_task() -> None:
 def test_peak_kernels(isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
     how, double = _config.how(), dtype is np.float64
     chains = _core.peak_fma((isa, 1, False), double, 1)
-    assert _core.peak_fma(how, double, 5) == 5 * threads * chains
+    assert _core.peak_fma(how, double, 5) == 5 * how[1] * chains
     source = rng.standard_normal(1001).astype(dtype)
     target = np.zeros_like(source)
     _core.peak_stream(how, source, target)
@@ -279,7 +279,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     options = ["--seconds", "0", "--peers", "numpy", "--threads", "2", "--isa", "scalar"]
     assert run("n1c2h8w8_o3k3", "n3c4_o5", *options, "--json", str(path)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "threads=2" in lines[0]
+    assert f"threads={2 if _core.have_openmp() else 1}" in lines[0]
     assert "scalar" in lines[0]
     assert sum(line.startswith("n1c2h8w8_o3k3s1p0 ") for line in lines) == 3
     assert sum(line.startswith("n3c4_o5 ") for line in lines) == 2

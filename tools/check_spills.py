@@ -1,12 +1,11 @@
 """Check that the tile's inner loop keeps its accumulators in registers, for each stub that this compiler can build.
 
-Usage: check_spills.py [compiler].  Each stub is compiled to assembly; in every tile function the innermost loop with a
-multiply-add must hold mr * nv of them (or a multiple) and move no vector to or from the stack.
+Usage: check_spills.py [compiler and its flags].  Each stub is compiled to assembly; in every tile function the
+innermost loop with a multiply-add must hold mr * nv of them (or a multiple) and move no vector to or from the stack.
 """
 
 from __future__ import annotations
 
-import platform
 import re
 import subprocess
 import sys
@@ -26,7 +25,7 @@ STUBS = {
 MULTIPLY = re.compile(r"\b(vfn?madd\d+p[sd]|mulp[sd]|fmla)\b")
 VECTOR_ON_STACK = re.compile(r"\(%rsp.*[xyz]mm|[xyz]mm.*\(%rsp|\b[qv]\d+.*\[sp")
 LABEL = re.compile(r"^(\.?L\w+):")
-JUMP = re.compile(r"\s(?:j[a-z]+|b\.\w+|cbn?z\s+\w+,|b)\s+(\.?L\w+)")
+JUMP = re.compile(r"\s(?:j[a-z]+|b(?:\.?[a-z]{2})?|cbn?z\s+\w+,)\s+(\.?L\w+)")
 TILE = re.compile(r"^_?tile_(\d+)x(\d+)[\w.]*:")
 
 
@@ -56,9 +55,9 @@ def innermost_loop(lines: list[str]) -> list[str]:
     return min(loops, key=len, default=[])
 
 
-def check(compiler: str, stub: str, flags: list[str], double: int) -> list[str]:
+def check(compiler: list[str], stub: str, flags: list[str], double: int) -> list[str]:
     source = ROOT / "csrc" / "isa" / f"{stub}.c"
-    command = [compiler, *FLAGS, *flags, f"-DCF_DOUBLE={double}", str(source)]
+    command = [*compiler, *FLAGS, *flags, f"-DCF_DOUBLE={double}", str(source)]
     assembly = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     tiles = functions(assembly)
     complaints = [] if tiles else [f"{stub}: no tile found"]
@@ -74,8 +73,9 @@ def check(compiler: str, stub: str, flags: list[str], double: int) -> list[str]:
 
 
 def main() -> int:
-    compiler = sys.argv[1] if len(sys.argv) > 1 else "cc"
-    stubs = STUBS.get(platform.machine(), {})
+    compiler = sys.argv[1:] or ["cc"]
+    machine = subprocess.run([*compiler, "-dumpmachine"], check=True, capture_output=True, text=True).stdout
+    stubs = STUBS.get(machine.partition("-")[0], {})
     complaints = [c for stub, flags in stubs.items() for d in (0, 1) for c in check(compiler, stub, flags, d)]
     print("\n".join(complaints) or "the accumulators stay in registers")
     return bool(complaints)

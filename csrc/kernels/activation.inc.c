@@ -37,7 +37,7 @@ CF_INLINE real gelu_tanh_slope(real v)
 }
 
 /* Elements are independent, also where the result overwrites an operand. */
-#define CF_EACH_ELEMENT _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+#define CF_EACH_ELEMENT CF_INDEPENDENT for (int64_t i = 0; i < n; i++)
 
 #define CF_FORWARD_CASE(kind, value, gradient) \
     case kind:                                 \

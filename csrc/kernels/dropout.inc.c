@@ -40,7 +40,7 @@ static void CF_NAME(dropout)(int64_t n, uint64_t seed, uint64_t first, uint32_t 
         uint32_t words[PHILOX_WORDS];
         philox(seed, (first + (uint64_t)at) / 4, words);
         int64_t count = cf_min(n - at, PHILOX_WORDS);
-        _Pragma("GCC ivdep") for (int64_t i = 0; i < count; i++)
+        CF_INDEPENDENT for (int64_t i = 0; i < count; i++)
         {
             real kept = scale * x[at + i];
             y[at + i] = words[i] >= threshold ? kept : 0;

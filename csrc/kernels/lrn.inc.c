@@ -36,7 +36,7 @@ static void CF_NAME(lrn_backward)(int64_t n, int64_t count, int64_t ld, double b
         int64_t points = cf_min(LRN_POINTS, n - at);
         for (int64_t j = 0; j < count; j++)
             for (int64_t i = 0; i < points; i++) sums[i] += t[j * ld + at + i];
-        _Pragma("GCC ivdep") for (int64_t i = at; i < at + points; i++)
+        CF_INDEPENDENT for (int64_t i = at; i < at + points; i++)
         {
             dx[i] = dy[i] * power_of(s[i], exponent) - slope * x[i] * sums[i - at];
         }

@@ -94,7 +94,7 @@ CF_INLINE real logarithm(real v)
     const word root_half = word_of((real)0.70710678118654752440);
     const word up = word_of(v) - root_half; /* exponent of v / sqrt(1/2), and what m has beyond sqrt(1/2) */
     const word exponent = ((up >> MANTISSA_BITS) + EXPONENT_BIAS) & (2 * EXPONENT_BIAS + 1);
-    const real n = real_of(word_of(integer) + exponent) - (integer + EXPONENT_BIAS);
+    const real n = real_of(word_of(integer) + exponent) - (integer + (real)EXPONENT_BIAS);
     const real m = real_of((up & (((word)1 << MANTISSA_BITS) - 1)) + root_half), s = (m - 1) / (m + 1);
     real p = (real)reciprocal_odd[LOG_TERMS];
     CF_UNROLL for (int k = LOG_TERMS - 1; k >= 0; k--) p = p * (s * s) + (real)reciprocal_odd[k];

@@ -11,7 +11,7 @@
 
 #define CF_LANE_MAX ((lane)(CF_DOUBLE ? INT64_MAX : INT32_MAX))
 
-CF_INLINE real larger(real a, real b) { return (b > a) | (b != b) ? b : a; }
+CF_INLINE real larger(real a, real b) { return ((b > a) | (b != b)) ? b : a; }
 CF_INLINE real combine(cf_pool_op op, real a, real b) { return op == CF_POOL_MAX ? larger(a, b) : a + b; }
 
 /* Whether v at index `at` comes before m at index `best`. */

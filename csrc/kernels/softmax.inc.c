@@ -27,7 +27,7 @@ CF_INLINE int64_t sweeps(const cf_lines *s) { return s->ls == 1 ? 1 : s->lines; 
     for (int64_t step = 0; step < (w)->steps; step++) {                        \
         const int64_t lanes = step == (w)->steps - 1 ? (w)->last : (w)->width; \
         const int64_t first = (w)->at + step * (w)->stride;                    \
-        _Pragma("GCC ivdep") for (int64_t l = 0; l < lanes; l++)               \
+        CF_INDEPENDENT for (int64_t l = 0; l < lanes; l++)                     \
         {                                                                      \
             const int64_t i = first + l;                                       \
             statement;                                                         \

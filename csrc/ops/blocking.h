@@ -22,7 +22,7 @@ enum { CF_SLAB = 128 * 1024 };
 
 /* Multiplications below which one thread is faster: a fork and join cost 0.9 us, so a second thread pays from about
  * 3 us of work on (measured, Zen 4). */
-enum { CF_SERIAL_WORK = 100 * 1000 };
+static const int64_t CF_SERIAL_WORK = 100 * 1000;
 
 /* Bytes taken from a workspace one after another: offsets only, so that a plan can be made without the memory. */
 static inline int64_t cf_take(int64_t *used, int64_t bytes)
