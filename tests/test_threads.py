@@ -51,6 +51,18 @@ def test_threadpoolctl_caps_the_threads() -> None:
 
 
 @openmp
+@pytest.mark.parametrize("chosen", [{}, {"GOMP_SPINCOUNT": "77"}])
+def test_threads_spin_briefly_unless_the_user_chose(chosen: dict[str, str]) -> None:
+    code = "import os, cnnfast; print(os.environ.get('GOMP_SPINCOUNT'))"
+    result = run(code, OMP_DISPLAY_ENV="VERBOSE", **chosen)
+    if "GOMP_" not in result.stderr:
+        pytest.skip("not GNU's OpenMP")
+    count = chosen.get("GOMP_SPINCOUNT", "1000")
+    assert f"GOMP_SPINCOUNT = '{count}'" in result.stderr
+    assert result.stdout.strip() == str(chosen.get("GOMP_SPINCOUNT"))
+
+
+@openmp
 def test_environment_sets_the_number() -> None:
     result = run("import cnnfast; print(cnnfast.get_num_threads())", CNNFAST_NUM_THREADS="3")
     assert result.stdout == "3\n"
