@@ -33,7 +33,12 @@ def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generato
     """Sources of lanes, ways to write, kinds of weight gradients, one sum and several are all reached."""
     seen: set[tuple[str, Any]] = set()
     problems = [random_case(rng).problem for _ in range(200)]
-    wide = [((64, 3, 7, 7), (64, 3, 7, 7), 0), ((8, 64, 56, 56), (256, 64, 1, 1), 0), ((2, 256, 14, 14), (256, 256, 3, 3), 1), ((2, 32, 20, 20), (64, 32, 3, 3), 1)]
+    wide = [
+        ((64, 3, 7, 7), (64, 3, 7, 7), 0),
+        ((8, 64, 56, 56), (256, 64, 1, 1), 0),
+        ((2, 256, 14, 14), (256, 256, 3, 3), 1),
+        ((2, 32, 20, 20), (64, 32, 3, 3), 1),
+    ]
     problems += [geometry.conv("conv2d", 2, x, w, None, 1, padding, 1, 1) for x, w, padding in wide]
     for problem in problems:
         for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):

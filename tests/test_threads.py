@@ -52,7 +52,9 @@ def test_threadpoolctl_caps_the_threads() -> None:
 
 @openmp
 @pytest.mark.parametrize("chosen", [{}, {"GOMP_SPINCOUNT": "77"}])
-def test_threads_spin_briefly_unless_the_user_chose(chosen: dict[str, str]) -> None:
+def test_threads_spin_briefly_unless_the_user_chose(chosen: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
     code = "import os, cnnfast; print(os.environ.get('GOMP_SPINCOUNT'))"
     result = run(code, OMP_DISPLAY_ENV="VERBOSE", **chosen)
     if "GOMP_" not in result.stderr:
