@@ -52,7 +52,8 @@ static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int thre
     double copies = (double)(p->slab.copies[0].copies * p->slab.copies[1].copies * p->slab.copies[2].copies);
     double slab_rows = (double)(p->slab.copy_size / p->slab.pitch);
     double pitch_vectors = (double)cf_ceil_div(p->slab.pitch, kn->lanes);
-    double packing = p->straight ? 0 : red * copies * slab_rows * (4 + (p->slab.axis[2].step > 1 ? 12 : 9) * pitch_vectors);
+    double packing =
+        p->straight ? 0 : red * copies * slab_rows * (4 + (p->slab.axis[2].step > 1 ? 12 : 9) * pitch_vectors);
     double out_vectors = (double)(p->slab.block[0] * p->slab.block[1] * p->slab.images * p->slab.block[2]) / lanes;
     double output = p->direct ? 0 : rows * (double)p->phases * out_vectors * 40;
     double a_pass = (double)(p->red_block * p->vol) / (double)p->phases;
