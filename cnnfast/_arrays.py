@@ -22,19 +22,23 @@ def _as_array(op: str, name: str, value: object) -> Array:
         raise TypeError(f"{op}: {name} is {type(value).__name__} (expected an array)") from error
 
 
-def floating(op: str, **arrays: Any) -> list[Any]:
-    """Each array as an aligned, native, C-contiguous ndarray, all of one dtype, float32 or float64; None stays None.
+def floating(op: str, *optional: str, **arrays: Any) -> list[Any]:
+    """Each array as an aligned, native, C-contiguous ndarray, all of one dtype, float32 or float64.
+
+    Those named in `optional` may be None, and stay None.
 
     Raises
     ------
     TypeError
-        If an array is of another dtype, or they differ.
+        If an array is missing or of another dtype, or they differ.
     """
     result: list[Any] = []
     common: np.dtype[Any] | None = None
     first = ""
     for name, value in arrays.items():
         if value is None:
+            if name not in optional:
+                raise TypeError(f"{op}: {name} is None (expected an array)")
             result.append(None)
             continue
         array = value if type(value) is np.ndarray else _as_array(op, name, value)

@@ -61,7 +61,8 @@ def _points(padded: int, kernel: int, stride: int, dilation: int, pad_hi: int, c
 
 
 def _stride(op: str, stride: Any, kernel: Ints, rank: int) -> Ints:
-    return kernel if stride is None or stride == () else ints(op, "stride", stride, rank, 1)
+    given = stride is not None and not (isinstance(stride, tuple) and not stride)
+    return ints(op, "stride", stride, rank, 1) if given else kernel
 
 
 def _paddings(op: str, padding: Any, kernel: Ints, extent: Ints) -> tuple[Ints, Ints]:
@@ -92,9 +93,21 @@ def pool(
 
 
 @cached
+def average(op: str, rank: int, x: Ints, kernel_size: Any, stride: Any, padding: Any, ceil_mode: Any) -> Pool:
+    """Windows of average and Lp pooling; as in PyTorch those over volumes do not exceed the input."""
+    windows = pool(op, rank, x, kernel_size, stride, padding, 1, ceil_mode)
+    if rank == 3 and any(k > e for k, e in zip(windows.kernel or (), windows.input, strict=True)):
+        raise ValueError(f"{op}: kernel_size is {kernel_size!r}, input has shape {x} (expected at most its size)")
+    return windows
+
+
+@cached
 def adaptive(op: str, rank: int, x: Ints, output_size: Any, average: bool = False) -> Pool:
-    """Windows of adaptive pooling; None in `output_size` keeps an axis.  An average may have no channels."""
-    planes, lead = _lead(op, x, rank, len(x) - rank if average else 1)
+    """Windows of adaptive pooling; None in `output_size` keeps an axis.
+
+    As in PyTorch, averages may have no channels, but not those of volumes.
+    """
+    planes, lead = _lead(op, x, rank, len(x) - rank if average and rank < 3 else 1)
     extent = x[-rank:]
     sizes = output_size if isinstance(output_size, tuple) else (output_size,) * rank
     sizes = sizes * rank if len(sizes) == 1 else sizes
@@ -109,11 +122,11 @@ def adaptive(op: str, rank: int, x: Ints, output_size: Any, average: bool = Fals
     return Pool(planes, lead, extent, output, None, ones, ones, none, none)
 
 
-def _unpool_size(op: str, rank: int, x: Ints, output_size: Any) -> Ints:
+def _unpool_size(op: str, rank: int, output_size: Any) -> Ints:
     if not isinstance(output_size, tuple):
         raise TypeError(f"{op}: output_size is {output_size!r} (expected a shape)")
-    if len(output_size) not in (rank, rank + 2, len(x)):
-        raise ValueError(f"{op}: output_size is {output_size!r} (expected {rank} ints or a full shape)")
+    if len(output_size) not in (rank, rank + 2):
+        raise ValueError(f"{op}: output_size is {output_size!r} (expected {rank} or {rank + 2} ints)")
     return tuple(integer(op, "output_size", v, 1) for v in output_size[-rank:])
 
 
@@ -121,13 +134,14 @@ def _unpool_size(op: str, rank: int, x: Ints, output_size: Any) -> Ints:
 def unpool(
     op: str, rank: int, x: Ints, kernel_size: Any, stride: Any, padding: Any, output_size: Any
 ) -> tuple[int, Ints]:
-    """(planes, shape of the output) of max_unpool; `output_size` may be the spatial or the full shape."""
+    """(planes, shape of the output) of max_unpool; `output_size` may be that of a batch, (N, C, ...)."""
     kernel = ints(op, "kernel_size", kernel_size, rank, 1)
-    steps, pad = _stride(op, stride, kernel, rank), ints(op, "padding", padding, rank, 0)
+    steps = kernel if stride is None else ints(op, "stride", stride, rank, 1)
+    pad = ints(op, "padding", padding, rank, 0)
     planes, lead = _lead(op, x, rank, 1)
     axes = zip(x[-rank:], kernel, steps, pad, strict=True)
     default = tuple((e - 1) * s + k - 2 * p for e, k, s, p in axes)
-    size = default if output_size is None else _unpool_size(op, rank, x, output_size)
+    size = default if output_size is None else _unpool_size(op, rank, output_size)
     if any(abs(o - d) >= s for o, d, s in zip(size, default, steps, strict=True)):
         raise ValueError(f"{op}: output_size is {size} (expected less than {steps} away from {default})")
     if min(size) < 1:

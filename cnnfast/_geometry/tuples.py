@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
 import math
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import wraps
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -17,6 +18,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 MAX_ELEMENTS = 2**62
 # Products of two arguments, such as stride and extent, fit an int64.
 MAX_ARGUMENT = 2**31 - 1
+
+# The format of marshal, from its version 3 on, depends on how often an object is referred to.
+_PLAIN = 2
+_REMEMBERED = 4096
 
 
 def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
@@ -43,21 +48,27 @@ def ints(op: str, name: str, value: object, rank: int, least: int | None = None)
 
 
 def freeze(value: Any) -> Any:
-    """Lists as tuples, so that arguments can be keys of a cache."""
+    """Lists as tuples."""
     return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
 
 
 def cached(function: F) -> F:
-    """Remember the results of a function of shapes and arguments; those that cannot be keys it sees itself."""
-    remembered = lru_cache(maxsize=4096, typed=True)(function)
+    """Remember the results of a function of shapes and arguments, by their bytes: 1, 1.0 and True are equal as keys."""
+    remembered: dict[bytes, Any] = {}
 
     @wraps(function)
     def call(*arguments: Any) -> Any:
         try:
-            return remembered(*arguments)
-        except TypeError:
-            pass  # a list among the arguments, or an error of the function, which comes again
-        return function(*map(freeze, arguments))
+            key = marshal.dumps(arguments, _PLAIN)
+        except ValueError:  # an object that has no such form, and that the function should see
+            return function(*map(freeze, arguments))
+        result = remembered.get(key)
+        if result is None:
+            result = function(*map(freeze, arguments))
+            if len(remembered) >= _REMEMBERED:
+                remembered.clear()
+            remembered[key] = result
+        return result
 
     return call  # type: ignore[return-value]
 

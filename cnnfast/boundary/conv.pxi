@@ -58,7 +58,7 @@ cdef class ConvPlan:
             source = "source" if c.straight else "slab"
             info.update(lanes=source, direct=bool(c.direct), tasks=c.units, images=c.slab.images, passes=c.passes,
                         splits=c.splits, block=(c.slab.block[0], c.slab.block[1], c.slab.block[2]))
-        info["tile"] = f"{-(-rows // panels)}x{nv}"
+        info["tile"] = f"{-(-rows // max(panels, 1))}x{nv}"
         return info
 
     def __str__(self):

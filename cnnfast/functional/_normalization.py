@@ -13,6 +13,7 @@ from cnnfast._geometry.tuples import number, same_shape
 
 Array = NDArray[Any]
 Gradients = tuple[Array, Array, Array]
+OPTIONAL = ("weight", "bias", "running_mean", "running_var")
 
 
 class Problem(NamedTuple):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
 from cnnfast._geometry.pooling import Pool
-from cnnfast._geometry.tuples import flag, same_shape
+from cnnfast._geometry.tuples import same_shape
 
 Array = NDArray[Any]
 Ints = int | Sequence[int]
@@ -18,7 +18,7 @@ Ints = int | Sequence[int]
 
 def maximum(op: str, windows: Pool, x: Array, return_indices: bool, out: Any) -> Any:
     """Maxima, and with `return_indices` where they were found."""
-    indices = np.empty(windows.output_shape, np.int64) if flag(op, "return_indices", return_indices) else None
+    indices = np.empty(windows.output_shape, np.int64) if return_indices else None
     which = _core.MAX_POOL if indices is None else _core.MAX_POOL_INDEX
     with _arrays.into(op, out, windows.output_shape, x.dtype, x) as y:
         _core.pool(_config.how(), which, windows, x, y, indices)

@@ -83,7 +83,7 @@ def convNd(
     """
     op = f"conv{rank}d"
     check_algorithm(op, algo)
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, "bias", input=input, weight=weight, bias=bias)
     problem = geometry.conv(op, rank, x.shape, w.shape, shape_of(b), stride, padding, dilation, groups)
     return apply(_core.FORWARD, op, problem, rank, x, w, b, out)
 
@@ -140,7 +140,7 @@ def conv_transposeNd(
     """
     op = f"conv_transpose{rank}d"
     check_algorithm(op, algo)
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, "bias", input=input, weight=weight, bias=bias)
     problem = geometry.conv_transpose(
         op, rank, x.shape, w.shape, shape_of(b), stride, padding, output_padding, groups, dilation
     )

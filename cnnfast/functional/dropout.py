@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core, _random
-from cnnfast._geometry.tuples import channel_axes, integer, number
+from cnnfast._geometry.tuples import channel_axes, flag, integer, number
 from cnnfast.functional._naming import named
 
 __all__ = [
@@ -59,7 +59,7 @@ def _forward(
     if inplace:
         out = _arrays.in_place(op, input, out)
     chosen = _random.seed() if seed is None else _seed(op, seed)
-    return _drop(op, "input", rank, x, probability if training else 0.0, chosen, out)
+    return _drop(op, "input", rank, x, probability if flag(op, "training", training) else 0.0, chosen, out)
 
 
 def dropout(

@@ -66,7 +66,7 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *
     >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]), np.array([0.0, 1.0])).tolist()
     [[11.0, 18.0]]
     """
-    x, w, b = _arrays.floating("linear", input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating("linear", "bias", input=input, weight=weight, bias=bias)
     shape = _check("linear", x, w, b)
     rows, matrix = _rows(x, x.shape[-1]), np.atleast_2d(w)
     outputs = matrix.shape[0]

@@ -119,7 +119,7 @@ class _Problem(NamedTuple):
 def _problem(
     op: str, input: ArrayLike, target: Any, weight: Any, ignore_index: Any, reduction: str, label_smoothing: Any
 ) -> _Problem:
-    x, w = _arrays.floating(op, input=input, weight=weight)
+    x, w = _arrays.floating(op, "weight", input=input, weight=weight)
     if reduction not in REDUCTIONS:
         raise ValueError(f"{op}: reduction is {reduction!r} (expected one of {', '.join(map(repr, REDUCTIONS))})")
     smoothing = number(op, "label_smoothing", label_smoothing)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnnfast import _arrays
 from cnnfast._geometry.convolution import size
-from cnnfast._geometry.tuples import integer, number
+from cnnfast._geometry.tuples import flag, integer, number
 from cnnfast.functional import _normalization as nd
 from cnnfast.functional._normalization import Array, Gradients
 
@@ -73,14 +73,14 @@ def batch_norm(
     """
     op = "batch_norm"
     x, w, b, m, v = _arrays.floating(
-        op, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
+        op, *nd.OPTIONAL, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
     )
     shape = nd.batch(op, x)
     count = shape[0] * shape[2]
     if x.size == 0:
         with _arrays.into(op, out, x.shape, x.dtype, x) as y:
             return y if out is None else out
-    nd.check_running(op, running_mean, running_var, shape[1], training)
+    nd.check_running(op, running_mean, running_var, shape[1], flag(op, "training", training))
     if training and count == 1:
         raise ValueError(f"{op}: input has one value per channel, shape {x.shape} (expected more in training)")
     weight_of_new = number(op, "momentum", momentum)
@@ -123,6 +123,7 @@ def batch_norm_backward(
     op = "batch_norm_backward"
     dy, x, w, b, m, v = _arrays.floating(
         op,
+        *nd.OPTIONAL,
         grad_output=grad_output,
         input=input,
         weight=weight,
@@ -181,10 +182,10 @@ def instance_norm(
     """
     op = "instance_norm"
     x, w, b, m, v = _arrays.floating(
-        op, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
+        op, *nd.OPTIONAL, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
     )
     n, channels, points = nd.samples(op, x)
-    nd.check_running(op, running_mean, running_var, channels, use_input_stats)
+    nd.check_running(op, running_mean, running_var, channels, flag(op, "use_input_stats", use_input_stats))
     weight_of_new = number(op, "momentum", momentum)
     if not use_input_stats:
         p = nd.problem(op, (n, channels, points), 0, x, w, b, eps)
@@ -214,7 +215,7 @@ def instance_norm_backward(
     op = "instance_norm_backward"
     if not use_input_stats:
         return batch_norm_backward(grad_output, input, running_mean, running_var, weight, bias, False, momentum, eps)
-    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    dy, x, w, b = _arrays.floating(op, *nd.OPTIONAL, grad_output=grad_output, input=input, weight=weight, bias=bias)
     shape = nd.samples(op, x)
     nd.check_points(op, x, shape[2])
     p = nd.problem(op, shape, shape[1], x, w, b, eps)
@@ -268,7 +269,7 @@ def group_norm(
     [[-1.0, 1.0, -1.0, 1.0]]
     """
     op = "group_norm"
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, *nd.OPTIONAL, input=input, weight=weight, bias=bias)
     p = _group_problem(op, x, num_groups, w, b, eps)
     return nd.forward(op, p, True, *p.statistics(), x, out)
 
@@ -283,7 +284,7 @@ def group_norm_backward(
 ) -> Gradients:
     """Gradients of `group_norm` with respect to input, weight and bias; see `batch_norm_backward`."""
     op = "group_norm_backward"
-    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    dy, x, w, b = _arrays.floating(op, *nd.OPTIONAL, grad_output=grad_output, input=input, weight=weight, bias=bias)
     p = _group_problem(op, x, num_groups, w, b, eps)
     return nd.backward(op, p, True, *p.statistics(), dy, x, (x.shape[1],))
 
@@ -336,7 +337,7 @@ def layer_norm(
     [[-1.0, 1.0], [-1.0, 1.0]]
     """
     op = "layer_norm"
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, *nd.OPTIONAL, input=input, weight=weight, bias=bias)
     p, _ = _layer_problem(op, x, normalized_shape, w, b, eps)
     return nd.forward(op, p, True, *p.statistics(), x, out)
 
@@ -351,6 +352,6 @@ def layer_norm_backward(
 ) -> Gradients:
     """Gradients of `layer_norm` with respect to input, weight and bias; see `batch_norm_backward`."""
     op = "layer_norm_backward"
-    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    dy, x, w, b = _arrays.floating(op, *nd.OPTIONAL, grad_output=grad_output, input=input, weight=weight, bias=bias)
     p, axes = _layer_problem(op, x, normalized_shape, w, b, eps)
     return nd.backward(op, p, True, *p.statistics(), dy, x, axes)

@@ -102,6 +102,8 @@ def max_poolNd_backward(
 ) -> Array:
     """Gradient of `max_poolNd`: each gradient goes to where the maximum was; where several meet they add up.
 
+    What has the index -1 goes nowhere.
+
     Parameters
     ----------
     grad_output : array_like, shape of the output
@@ -186,7 +188,7 @@ def avg_poolNd(
     op = f"avg_pool{rank}d"
     (x,) = _arrays.floating(op, input=input)
     divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    windows = geometry.pool(op, rank, x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    windows = geometry.average(op, rank, x.shape, kernel_size, stride, padding, ceil_mode)
     return average(op, windows, x, count_pad, divisor, out)
 
 
@@ -206,7 +208,7 @@ def avg_poolNd_backward(
     op = f"avg_pool{rank}d_backward"
     divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
     shape = size(op, "input_size", input_size)
-    windows = geometry.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
+    windows = geometry.average(op, rank, shape, kernel_size, stride, padding, ceil_mode)
     return average_backward(op, windows, grad_output, count_pad, divisor)
 
 
@@ -217,7 +219,10 @@ def _lp_windows(
     exponent = number(op, "norm_type", norm_type)
     if exponent == 0:
         raise ValueError(f"{op}: norm_type is 0 (expected another number)")
-    windows = geometry.pool(op, rank, x.shape, kernel_size, stride, 0, 1, ceil_mode)
+    if math.isinf(exponent):
+        windows = geometry.pool(op, rank, x.shape, kernel_size, stride, 0, 1, ceil_mode)
+    else:
+        windows = geometry.average(op, rank, x.shape, kernel_size, stride, 0, ceil_mode)
     return windows, exponent, math.prod(windows.kernel or ())
 
 
@@ -326,7 +331,7 @@ def max_unpoolNd(
         Flat places in the planes of the output; of several elements with one place the last stays.
     kernel_size, stride, padding : as in `max_poolNd`
     output_size : shape, optional
-        Spatial or full shape, on each axis less than a stride away from the default
+        Spatial shape, or that of a batch, on each axis less than a stride away from the default
         (size - 1) * stride - 2 * padding + kernel_size.
 
     Returns

@@ -66,13 +66,14 @@ def planes(op: str, indices: Array, shape: Tuple, rank: int) -> tuple[Array, Arr
 
 
 def maximum_backward(op: str, p: Pool, grad_output: ArrayLike, indices: ArrayLike) -> Array:
-    """``x[indices[o]] += grad_output[o]``."""
+    """``x[indices[o]] += grad_output[o]``, but for indices of -1."""
     (dy,) = _arrays.floating(op, grad_output=grad_output)
     (index,) = _arrays.integers(op, indices=indices)
     check_shape(op, "grad_output", dy, *p.output_shape)
     check_shape(op, "indices", index, *p.output_shape)
-    dx, places = planes(op, index, p.input_shape, len(p.input))
-    np.add.at(dx.reshape(-1), places, dy)
+    nowhere = index == -1
+    dx, places = planes(op, np.where(nowhere, 0, index), p.input_shape, len(p.input))
+    np.add.at(dx.reshape(-1), places, np.where(nowhere, 0, dy))
     return give(op, dx, dy.dtype)
 
 

@@ -108,7 +108,7 @@ def convNd(
     """``out[n, k, o] = bias[k] + sum_{c, t} weight[k, c, t] input[n, c, o * stride + t * dilation - padding]``."""
     op = f"conv{rank}d"
     _check_algorithm(op, algo)
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, "bias", input=input, weight=weight, bias=bias)
     p = geometry.conv(op, rank, x.shape, w.shape, None if b is None else b.shape, stride, padding, dilation, groups)
     y = _plus_bias(_correlate(p, _batched(x, rank), w), b, rank)
     return give(op, y.reshape(p.output_shape[x.ndim == rank + 1 :]), x.dtype, out)
@@ -131,7 +131,7 @@ def conv_transposeNd(
     """``out[n, k, i * stride + t * dilation - padding] += weight[c, k, t] input[n, c, i]``, plus ``bias[k]``."""
     op = f"conv_transpose{rank}d"
     _check_algorithm(op, algo)
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, "bias", input=input, weight=weight, bias=bias)
     shapes = x.shape, w.shape, None if b is None else b.shape
     p = geometry.conv_transpose(op, rank, *shapes, stride, padding, output_padding, groups, dilation)
     y = _plus_bias(_adjoint(p, _batched(x, rank), w), b, rank)

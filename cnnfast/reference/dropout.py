@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _random
-from cnnfast._geometry.tuples import channel_axes, integer, number
+from cnnfast._geometry.tuples import channel_axes, flag, integer, number
 from cnnfast.reference._common import Array, give, ranks
 
 __all__ = [
@@ -60,7 +60,7 @@ def _drop(op: str, x: Array, p: float, seed: int | None, planes: int, out: Array
 def _probability(op: str, p: float, training: bool = True) -> float:
     if not 0 <= number(op, "p", p) <= 1:
         raise ValueError(f"{op}: p is {p!r} (expected a probability)")
-    return p if training else 0.0
+    return p if flag(op, "training", training) else 0.0
 
 
 def _target(op: str, input: object, inplace: bool, out: Array | None) -> Array | None:

@@ -32,7 +32,7 @@ def _check(op: str, x: Array, w: Array, b: Array | None) -> tuple[int, ...]:
 
 def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, out: Array | None = None) -> Array:
     """``out[..., k] = bias[k] + sum_c weight[k, c] input[..., c]``."""
-    x, w, b = _arrays.floating("linear", input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating("linear", "bias", input=input, weight=weight, bias=bias)
     _check("linear", x, w, b)
     y = x.astype(np.float64) @ w.T.astype(np.float64)
     return give("linear", np.asarray(y if b is None else y + b), x.dtype, out)

@@ -109,7 +109,7 @@ def _probabilities(op: str, x: Array, target: Any, axis: int, ignore_index: int)
 def _problem(
     op: str, input: ArrayLike, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> _Problem:
-    x, w = _arrays.floating(op, input=input, weight=weight)
+    x, w = _arrays.floating(op, "weight", input=input, weight=weight)
     if reduction not in REDUCTIONS:
         raise ValueError(f"{op}: reduction is {reduction!r} (expected one of {', '.join(map(repr, REDUCTIONS))})")
     smoothing = number(op, "label_smoothing", label_smoothing)

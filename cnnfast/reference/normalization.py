@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnnfast import _arrays
 from cnnfast._geometry.convolution import size
-from cnnfast._geometry.tuples import integer, number
+from cnnfast._geometry.tuples import flag, integer, number
 from cnnfast.reference._common import Array, check_shape, give
 
 __all__ = [
@@ -46,16 +46,16 @@ def _mean(x: Array, axes: Axes) -> Array:
     return np.asarray(total / max(x.size // max(total.size, 1), 1))
 
 
-def _by(x: Array, mean: Array, variance: Array, eps: float, axes: Axes | None = None) -> _Standard:
+def _by(op: str, x: Array, mean: Array, variance: Array, eps: float, axes: Axes | None = None) -> _Standard:
     with np.errstate(all="ignore"):
-        scale = 1 / np.sqrt(variance + eps)
+        scale = 1 / np.sqrt(variance + number(op, "eps", eps))
         return _Standard((x - mean) * scale, mean, variance, scale, axes)
 
 
-def _standardise(x: Array, axes: Axes, eps: float) -> _Standard:
+def _standardise(op: str, x: Array, axes: Axes, eps: float) -> _Standard:
     """Standardise by mean and biased variance over `axes`."""
     mean = _mean(x, axes)
-    return _by(x, mean, _mean((x - mean) ** 2, axes), eps, axes)
+    return _by(op, x, mean, _mean((x - mean) ** 2, axes), eps, axes)
 
 
 def _standardise_backward(s: _Standard, g: Array) -> Array:
@@ -114,11 +114,11 @@ def _update(running: Array | None, momentum: float, statistic: Array) -> None:
 
 def _batch_statistics(op: str, x: Array, running_mean: Any, running_var: Any, training: bool, eps: float) -> _Standard:
     _check_running(op, running_mean, running_var, not training)
-    if not training:
-        return _by(x, _channels(x, running_mean), _channels(x, running_var), eps)
+    if not flag(op, "training", training):
+        return _by(op, x, _channels(x, running_mean), _channels(x, running_var), eps)
     if np.prod([x.shape[axis] for axis in _but_channels(x)]) == 1:
         raise ValueError(f"{op}: input has one value per channel, shape {x.shape} (expected more in training)")
-    return _standardise(x, _but_channels(x), eps)
+    return _standardise(op, x, _but_channels(x), eps)
 
 
 def batch_norm(
@@ -135,16 +135,18 @@ def batch_norm(
 ) -> Array:
     """``(x - mean) / sqrt(variance + eps) * weight + bias`` per channel; training updates the running ones in place."""
     op = "batch_norm"
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    x, w, b, m, v = _arrays.floating(op, *given, input=input, **given)
+    step = number(op, "momentum", momentum)
     if x.size == 0:
         return give(op, x, x.dtype, out)
-    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": running_mean, "running_var": running_var})
-    s = _batch_statistics(op, x, running_mean, running_var, training, eps)
+    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": m, "running_var": v})
+    s = _batch_statistics(op, x, m, v, training, eps)
     y = _forward(op, x, s, _channels(x, w), _channels(x, b), out)
     if training:
         count = x.size // x.shape[1]
-        _update(running_mean, momentum, s.mean)
-        _update(running_var, momentum, s.variance * (count / (count - 1)))
+        _update(running_mean, step, s.mean)
+        _update(running_var, step, s.variance * (count / (count - 1)))
     return y
 
 
@@ -161,22 +163,23 @@ def batch_norm_backward(
 ) -> Gradients:
     """Gradients of `batch_norm` with respect to input, weight and bias."""
     op = "batch_norm_backward"
-    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    dy, x, w, b, m, v = _arrays.floating(op, *given, grad_output=grad_output, input=input, **given)
     check_shape(op, "grad_output", dy, *x.shape)
-    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": running_mean, "running_var": running_var})
-    s = _batch_statistics(op, x, running_mean, running_var, training, eps)
+    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": m, "running_var": v})
+    s = _batch_statistics(op, x, m, v, training, eps)
     return _backward(op, dy, s, _channels(x, w), _but_channels(x))
 
 
 def _instance_statistics(
     op: str, x: Array, running_mean: Any, running_var: Any, use_input_stats: bool, eps: float
 ) -> _Standard:
-    if not use_input_stats:
+    if not flag(op, "use_input_stats", use_input_stats):
         return _batch_statistics(op, x, running_mean, running_var, False, eps)
     _check_running(op, running_mean, running_var, False)
     if np.prod(x.shape[2:]) == 1:
         raise ValueError(f"{op}: input has one point per channel, shape {x.shape} (expected more)")
-    return _standardise(x, tuple(range(2, x.ndim)), eps)
+    return _standardise(op, x, tuple(range(2, x.ndim)), eps)
 
 
 def instance_norm(
@@ -193,16 +196,18 @@ def instance_norm(
 ) -> Array:
     """`batch_norm` with the statistics of each image by itself; the running ones follow their mean over images."""
     op = "instance_norm"
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
-    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": running_mean, "running_var": running_var})
+    given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    x, w, b, m, v = _arrays.floating(op, *given, input=input, **given)
+    step = number(op, "momentum", momentum)
+    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": m, "running_var": v})
     if x.size == 0:
         return give(op, x, x.dtype, out)
-    s = _instance_statistics(op, x, running_mean, running_var, use_input_stats, eps)
+    s = _instance_statistics(op, x, m, v, use_input_stats, eps)
     y = _forward(op, x, s, _channels(x, w), _channels(x, b), out)
     if use_input_stats:
         points = int(np.prod(x.shape[2:]))
-        _update(running_mean, momentum, s.mean.mean(axis=0))
-        _update(running_var, momentum, s.variance.mean(axis=0) * (points / (points - 1)))
+        _update(running_mean, step, s.mean.mean(axis=0))
+        _update(running_var, step, s.variance.mean(axis=0) * (points / (points - 1)))
     return y
 
 
@@ -219,10 +224,11 @@ def instance_norm_backward(
 ) -> Gradients:
     """Gradients of `instance_norm` with respect to input, weight and bias."""
     op = "instance_norm_backward"
-    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    dy, x, w, b, m, v = _arrays.floating(op, *given, grad_output=grad_output, input=input, **given)
     check_shape(op, "grad_output", dy, *x.shape)
-    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": running_mean, "running_var": running_var})
-    s = _instance_statistics(op, x, running_mean, running_var, use_input_stats, eps)
+    _check_channels(op, x, {"weight": w, "bias": b, "running_mean": m, "running_var": v})
+    s = _instance_statistics(op, x, m, v, use_input_stats, eps)
     return _backward(op, dy, s, _channels(x, w), _but_channels(x))
 
 
@@ -247,9 +253,9 @@ def layer_norm(
 ) -> Array:
     """``(x - mean) / sqrt(variance + eps) * weight + bias``, the statistics over the last axes."""
     op = "layer_norm"
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, "weight", "bias", input=input, weight=weight, bias=bias)
     axes = _layer_shape(op, x, normalized_shape, {"weight": w, "bias": b})
-    return _forward(op, x, _standardise(x, axes, eps), w, b, out)
+    return _forward(op, x, _standardise(op, x, axes, eps), w, b, out)
 
 
 def layer_norm_backward(
@@ -262,10 +268,10 @@ def layer_norm_backward(
 ) -> Gradients:
     """Gradients of `layer_norm` with respect to input, weight and bias."""
     op = "layer_norm_backward"
-    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    dy, x, w, b = _arrays.floating(op, "weight", "bias", grad_output=grad_output, input=input, weight=weight, bias=bias)
     check_shape(op, "grad_output", dy, *x.shape)
     axes = _layer_shape(op, x, normalized_shape, {"weight": w, "bias": b})
-    return _backward(op, dy, _standardise(x, axes, eps), w, tuple(range(axes[0])))
+    return _backward(op, dy, _standardise(op, x, axes, eps), w, tuple(range(axes[0])))
 
 
 def _grouped(op: str, x: Array, num_groups: int, parameters: dict[str, Array | None]) -> Array:
@@ -290,9 +296,9 @@ def group_norm(
 ) -> Array:
     """``(x - mean) / sqrt(variance + eps) * weight + bias``, the statistics over a group of channels of an image."""
     op = "group_norm"
-    x, w, b = _arrays.floating(op, input=input, weight=weight, bias=bias)
+    x, w, b = _arrays.floating(op, "weight", "bias", input=input, weight=weight, bias=bias)
     view = _grouped(op, x, num_groups, {"weight": w, "bias": b})
-    return _forward(op, x, _standardise(view, (2,), eps), _channels(x, w), _channels(x, b), out)
+    return _forward(op, x, _standardise(op, view, (2,), eps), _channels(x, w), _channels(x, b), out)
 
 
 def group_norm_backward(
@@ -305,10 +311,10 @@ def group_norm_backward(
 ) -> Gradients:
     """Gradients of `group_norm` with respect to input, weight and bias."""
     op = "group_norm_backward"
-    dy, x, w, b = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    dy, x, w, b = _arrays.floating(op, "weight", "bias", grad_output=grad_output, input=input, weight=weight, bias=bias)
     check_shape(op, "grad_output", dy, *x.shape)
     view = _grouped(op, x, num_groups, {"weight": w, "bias": b})
-    return _backward(op, dy, _standardise(view, (2,), eps), _channels(x, w), _but_channels(x))
+    return _backward(op, dy, _standardise(op, view, (2,), eps), _channels(x, w), _but_channels(x))
 
 
 def _across(x: Array, low: int, high: int) -> Array:

@@ -85,7 +85,7 @@ def avg_poolNd(
     op = f"avg_pool{rank}d"
     (x,) = _arrays.floating(op, input=input)
     override = _override(op, divisor_override)
-    p = geometry.pool(op, rank, x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    p = geometry.average(op, rank, x.shape, kernel_size, stride, padding, ceil_mode)
     return give(op, mean(p, x, flag(op, "count_include_pad", count_include_pad), override), x.dtype, out)
 
 
@@ -104,7 +104,7 @@ def avg_poolNd_backward(
     op = f"avg_pool{rank}d_backward"
     (dy,) = _arrays.floating(op, grad_output=grad_output)
     override, shape = _override(op, divisor_override), size(op, "input_size", input_size)
-    p = geometry.pool(op, rank, shape, kernel_size, stride, padding, 1, ceil_mode)
+    p = geometry.average(op, rank, shape, kernel_size, stride, padding, ceil_mode)
     check_shape(op, "grad_output", dy, *p.output_shape)
     return give(op, mean_backward(p, dy, flag(op, "count_include_pad", count_include_pad), override), dy.dtype)
 
@@ -116,7 +116,10 @@ def _power_arguments(
     power = number(op, "norm_type", norm_type)
     if power == 0:
         raise ValueError(f"{op}: norm_type is 0 (expected another number)")
-    p = geometry.pool(op, rank, x.shape, kernel_size, stride, 0, 1, ceil_mode)
+    if math.isinf(power):
+        p = geometry.pool(op, rank, x.shape, kernel_size, stride, 0, 1, ceil_mode)
+    else:
+        p = geometry.average(op, rank, x.shape, kernel_size, stride, 0, ceil_mode)
     return p, power, int(np.prod(p.kernel or ()))
 
 

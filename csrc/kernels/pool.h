@@ -25,7 +25,7 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q])
  * spread_taps        y[q*step + t*dil] += x[q]: the adjoint of a sum by reduce_taps
  * spread_spans       y[i] += x[q] for start[q] <= i < end[q]: the adjoint of a sum by reduce_spans
- * scatter_add        y[index[q]] += x[q], in ascending q
+ * scatter_add        y[index[q]] += x[q], in ascending q, but for negative indices
  * scatter_set        y[index[q]] = x[q], in ascending q
  * gather             y[q] = x[index[q]]
  * power              y[q] = (factor * x[q]) ^ exponent

@@ -264,7 +264,8 @@ static void CF_NAME(scatter_add)(int64_t n, const int64_t *index, const void *x_
 {
     const real *restrict x = x_;
     real *restrict y = y_;
-    for (int64_t q = 0; q < n; q++) y[index[q]] += x[q];
+    for (int64_t q = 0; q < n; q++)
+        if (index[q] >= 0) y[index[q]] += x[q];
 }
 
 static void CF_NAME(scatter_set)(int64_t n, const int64_t *index, const void *x_, void *y_)

@@ -83,7 +83,7 @@ static void reduce_lines(const job *j, const block *b, const void *line, const v
     int64_t rows = b->h1 - b->h0, n = b->n, base = row_at(d, cf_pool_window(d, 0, b->o).first, 0), size = j->kn->size;
     void *y = cf_at(j->y, to, size);
     int64_t *index = at ? j->index + to : NULL;
-    if (ld == n * d->stride[2]) {
+    if (!d->adaptive && ld == n * d->stride[2]) {
         n *= rows;
         rows = 1;
     }

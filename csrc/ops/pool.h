@@ -41,7 +41,7 @@ void cf_pool(const cf_pool_plan *plan, const void *x, void *y, int64_t *index, v
 
 /* Planes of `points` and of `size` elements.  index (planes, points) must lie in [0, size), else CF_INVALID and y is
  * undefined.
- * add     y[index[q]] += x[q] on zeros, in ascending q: the gradient of max pooling
+ * add     y[index[q]] += x[q] on zeros, in ascending q, nothing for an index of -1: the gradient of max pooling
  * set     y[index[q]]  = x[q] on zeros, in ascending q: unpooling
  * gather  y[q] = x[index[q]], x of `size` elements a plane: the gradient of unpooling */
 typedef enum { CF_SCATTER_ADD, CF_SCATTER_SET, CF_GATHER } cf_scatter_kind;

@@ -15,11 +15,12 @@ typedef struct {
     int outside; /* set by any task that meets an index out of range */
 } job;
 
-/* Bit 63 of i, or of size - 1 - i, is set where i is outside of [0, size): arithmetic that vectorises everywhere. */
-static int all_inside(const int64_t *index, int64_t points, int64_t size)
+/* Bit 63 of i - least, or of size - 1 - i, is set where i is outside of [least, size): arithmetic that vectorises
+ * everywhere.  least is 0 or -1. */
+static int all_inside(const int64_t *index, int64_t points, int64_t least, int64_t size)
 {
-    uint64_t outside = 0, last = (uint64_t)size - 1;
-    for (int64_t i = 0; i < points; i++) outside |= (uint64_t)index[i] | (last - (uint64_t)index[i]);
+    uint64_t outside = 0, first = (uint64_t)least, last = (uint64_t)size - 1;
+    for (int64_t i = 0; i < points; i++) outside |= ((uint64_t)index[i] - first) | (last - (uint64_t)index[i]);
     return outside >> 63 == 0;
 }
 
@@ -29,7 +30,7 @@ static void scatter_plane(job *j, int64_t plane)
     int gather = j->kind == CF_GATHER;
     const void *x = cf_at_const(j->x, plane * (gather ? j->size : j->points), j->kn->size);
     void *y = cf_at(j->y, plane * (gather ? j->points : j->size), j->kn->size);
-    if (!all_inside(index, j->points, j->size)) {
+    if (!all_inside(index, j->points, j->kind == CF_SCATTER_ADD ? -1 : 0, j->size)) {
         __atomic_store_n(&j->outside, 1, __ATOMIC_RELAXED);
         return;
     }
