@@ -15,6 +15,7 @@ BUILT = [isa for isa in range(len(_core.isa_names())) if _core.lanes(isa)[0]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=20260101, help="seed of all random inputs")
+    parser.addoption("--problems", type=int, default=60, help="random problems of each op compared with PyTorch")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import random_case
+from problems import Draw, solvable
 
 from cnnfast import _config, _core
 from cnnfast import functional as F
@@ -23,16 +23,23 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_forced_isa_runs(isa: int, dtype: Any, rng: np.random.Generator) -> None:
-    case = random_case(rng)
+    problem = _random(rng)
     for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
-        plan = _core.ConvPlan(which, case.problem, isa, 2, dtype == np.float64)
+        plan = _core.ConvPlan(which, problem, isa, 2, dtype == np.float64)
         assert plan.info()["isa"] == _core.isa_name(isa)
+
+
+def _random(rng: np.random.Generator) -> geometry.Conv:
+    rank = int(rng.integers(1, 4))
+    problem = solvable(f"conv{rank}d", Draw(rng, np.float32, exact=True), F)
+    shapes = (np.shape(problem.arrays[name]) for name in ("input", "weight"))
+    return geometry.conv("conv", rank, *shapes, None, *problem.arguments.values())
 
 
 def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generator) -> None:
     """Sources of lanes, ways to write, kinds of weight gradients, one sum and several are all reached."""
     seen: set[tuple[str, Any]] = set()
-    problems = [random_case(rng).problem for _ in range(200)]
+    problems = [_random(rng) for _ in range(200)]
     wide = [
         ((64, 3, 7, 7), (64, 3, 7, 7), 0),
         ((8, 64, 56, 56), (256, 64, 1, 1), 0),

