@@ -76,7 +76,7 @@ def integers(op: str, **arrays: Any) -> list[Array]:
 def _check_out(op: str, out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{op}: out is {type(out).__name__} (expected an ndarray)")
-    if out.dtype != dtype:
+    if out.dtype.newbyteorder("=") != dtype:
         raise TypeError(f"{op}: out is {out.dtype} (expected {dtype})")
     if out.shape != shape:
         raise ValueError(f"{op}: out has shape {out.shape} (expected {shape})")
@@ -96,7 +96,7 @@ def in_place(op: str, input: object, out: object) -> Array:
 
 @contextmanager
 def _through_copy(out: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    result = np.empty(shape, out.dtype)
+    result = np.empty(shape, out.dtype.newbyteorder("="))
     yield result
     out[...] = result
 
