@@ -59,7 +59,7 @@ def test_threads_spin_briefly_unless_the_user_chose(chosen: dict[str, str], monk
     result = run(code, OMP_DISPLAY_ENV="VERBOSE", **chosen)
     if "GOMP_" not in result.stderr:
         pytest.skip("not GNU's OpenMP")
-    count = chosen.get("GOMP_SPINCOUNT", "1000")
+    count = chosen.get("GOMP_SPINCOUNT", "2500")
     assert f"GOMP_SPINCOUNT = '{count}'" in result.stderr
     assert result.stdout.strip() == str(chosen.get("GOMP_SPINCOUNT"))
 
