@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_cases import block, check_gradients
+from layer_cases import CASES, DROPOUTS, Case, block, check_gradients, run
 
 from cnnfast import layers as L
 
@@ -97,6 +97,16 @@ def test_copies_are_whole_and_leave_activations_behind(
     np.testing.assert_array_equal(other.eval()(x), net.eval()(x))
     other[3].weight.data += 1
     assert not np.array_equal(other(x), net(x))
+
+
+@pytest.mark.parametrize("case", [*CASES, *DROPOUTS], ids=str)
+def test_every_layer_pickles(case: Case, rng: np.random.Generator) -> None:
+    layer, x = case.layer(), rng.standard_normal(case.shape)
+    other = pickle.loads(pickle.dumps(layer))
+    assert repr(other) == repr(layer)
+    np.testing.assert_array_equal(run(other, x), run(layer, x))
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(other.state_dict()[name], array)
 
 
 def test_repr() -> None:

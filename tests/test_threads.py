@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from problems import OPS, Draw, Problem, solvable
 
 import cnnfast
 from cnnfast import _config, _core
@@ -76,29 +78,53 @@ def test_bad_environment_is_an_import_error(text: str) -> None:
     assert "ImportError: CNNFAST_NUM_THREADS" in result.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_forked_child_computes_after_a_parallel_call() -> None:
-    code = """
+def solve(problem: Problem) -> list[np.ndarray]:
+    """Result and gradients; the problem stays as it is."""
+    problem = copy.deepcopy(problem)
+    result = problem.forward(F)
+    y = result[0] if isinstance(result, tuple) else result
+    return [y, *problem.backward(F, np.ones_like(y), result).values()]
+
+
+def test_concurrent_callers(rng: np.random.Generator) -> None:
+    """All ops at once, with threads of their own."""
+    problems = [solvable(op, Draw(rng, dtype), F) for op in OPS for dtype in (np.float32, np.float64)] * 3
+    problems += [conv_of(rng, n) for n in range(10, 26)]
+    expected = [solve(problem) for problem in problems]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for got, wanted in zip(pool.map(solve, problems), expected, strict=True):
+                assert all(a.tobytes() == b.tobytes() for a, b in zip(got, wanted, strict=True))
+
+
+def conv_of(rng: np.random.Generator, size: int) -> Problem:
+    """Large enough to be cut between threads."""
+    arrays = {"input": rng.standard_normal((4, 6, 20, size)), "weight": rng.standard_normal((8, 6, 3, 3)), "bias": None}
+    return Problem("conv2d", arrays, {})
+
+
+FORKED = """
 import os, sys, warnings
 import numpy as np
 import cnnfast
 from cnnfast import functional as F
 warnings.simplefilter("ignore")
 x, w = np.ones((8, 16, 32, 32), np.float32), np.ones((16, 16, 3, 3), np.float32)
+def run():
+    y = F.conv2d(x, w)
+    gradients = F.conv2d_backward(y, x, w)
+    z = F.batch_norm(F.relu(F.max_pool2d(y, 2)), None, None, training=True)
+    return [y, *gradients, z, F.linear(x, np.ones((9, 32), np.float32))]
 with cnnfast.threads(2):
-    expected = F.conv2d(x, w)
+    expected = run()
     child = os.fork()
     if child == 0:
-        os._exit(0 if np.array_equal(F.conv2d(x, w), expected) else 1)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        os._exit(0 if all(map(np.array_equal, run(), expected)) else 1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    sys.exit(code or not all(map(np.array_equal, run(), expected)))
 """
-    assert run(code).returncode == 0
 
 
-def test_concurrent_callers(rng: np.random.Generator) -> None:
-    problems = [(rng.standard_normal((4, 6, 20, n)), rng.standard_normal((8, 6, 3, 3))) for n in range(10, 26)]
-    expected = [F.conv2d(x, w) for x, w in problems]
-    with ThreadPoolExecutor(4) as pool:
-        for _ in range(5):
-            results = list(pool.map(lambda problem: F.conv2d(*problem), problems))
-            assert all(np.array_equal(a, b) for a, b in zip(results, expected, strict=True))
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_computes_after_a_parallel_call() -> None:
+    assert run(FORKED).returncode == 0

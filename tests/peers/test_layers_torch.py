@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ from layer_cases import CASES, DROPOUTS, Case
 
 from cnnfast import layers as L
 from cnnfast import optim
+from cnnfast.layers.layer import WeightedLayer
 
 torch = pytest.importorskip("torch")
 
@@ -36,7 +40,23 @@ def compare(net: L.Module, peer: Any, x: np.ndarray) -> None:
     for (name, ours), theirs in zip(net.named_parameters(), peer.parameters(), strict=True):
         np.testing.assert_allclose(ours.grad, theirs.grad, atol=1e-11, err_msg=name)
     for name, array in arrays(peer.state_dict()).items():
-        np.testing.assert_allclose(net.state_dict()[name], array, rtol=1e-12, err_msg=name)
+        np.testing.assert_allclose(net.state_dict()[name], array, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+def arguments(kind: Any) -> dict[str, Any]:
+    """Names and defaults, but for those that are PyTorch's own."""
+    parameters = inspect.signature(kind).parameters
+    return {
+        name: p.default for name, p in parameters.items() if name not in ("device", "dtype", "size_average", "reduce")
+    }
+
+
+TAKE_ANYTHING = {"Module", "Parameter", "Sequential", "Identity", "Sigmoid", "Tanh"}
+
+
+@pytest.mark.parametrize("name", [n for n in L.__all__ if hasattr(torch.nn, n) and n not in TAKE_ANYTHING])
+def test_arguments_of_constructors(name: str) -> None:
+    assert list(arguments(getattr(L, name)).items()) == list(arguments(getattr(torch.nn, name)).items())
 
 
 def twin(case: Case) -> Any:
@@ -61,32 +81,131 @@ def test_dropout_in_evaluation(case: Case, rng: np.random.Generator) -> None:
     compare(net, peer, rng.standard_normal(case.shape))
 
 
-def build(nn: Any, **dtype: Any) -> Any:
-    """A net of both libraries, which name their layers alike."""
-    return nn.Sequential(
-        nn.Conv2d(1, 4, 3, padding="same", **dtype),
-        nn.BatchNorm2d(4, **dtype),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(2),
-        nn.Sequential(nn.ConvTranspose2d(4, 3, 2, stride=2, **dtype), nn.GELU()),
-        nn.AdaptiveAvgPool2d(2),
-        nn.Flatten(),
-        nn.Linear(12, 5, **dtype),
-        nn.LogSoftmax(dim=1),
+class TorchResidual(torch.nn.Module):
+    """`Residual`, as people write it in PyTorch."""
+
+    def __init__(self, body: Any, shortcut: Any = None) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x: Any) -> Any:
+        return self.body(x) + (x if self.shortcut is None else self.shortcut(x))
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("TorchResidual", "Residual", 1)
+
+
+class Ours:
+    """Makes layers of float64."""
+
+    def __getattr__(self, name: str) -> Any:
+        kind = getattr(L, name)
+        return partial(kind, dtype=np.float64) if issubclass(kind, WeightedLayer) else kind
+
+
+class Theirs:
+    """Makes the same of torch's."""
+
+    def __getattr__(self, name: str) -> Any:
+        kind = TorchResidual if name == "Residual" else getattr(torch.nn, name)
+        return lambda *args, **kwargs: kind(*args, **kwargs).double()
+
+
+MODES = ("zeros", "zeros", "reflect", "replicate", "circular")
+Make = Callable[[Any], Any]
+
+
+def random_block(rng: np.random.Generator, rank: int, channels: int) -> tuple[Make, int]:
+    """A few layers, made of either library's, and the channels that come out."""
+
+    def one(*values: Any) -> Any:
+        return values[int(rng.integers(len(values)))]
+
+    out, groups, mode = 2 * int(rng.integers(1, 5)), one(1, 2), one(*MODES)
+    kernel, dilation, stride, bias = one(1, 2, 3), one(1, 2), one(1, 1, 2), bool(one(True, False))
+    momentum, pool, act = (
+        one(0.1, None),
+        one("MaxPool", "AvgPool"),
+        one("ReLU", "LeakyReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "ReLU6"),
     )
 
+    def conv(nn: Any, inputs: int, outputs: int, *args: Any, **kwargs: Any) -> Any:
+        return getattr(nn, f"Conv{rank}d")(inputs, outputs, *args, **kwargs)
 
-def test_net(rng: np.random.Generator) -> None:
-    net, peer = build(L, dtype=np.float64), build(torch.nn).double()
-    assert repr(net) == repr(peer)
-    compare(net, peer, rng.standard_normal((3, 1, 6, 8)))
+    def norm(nn: Any) -> Any:
+        return getattr(nn, f"BatchNorm{rank}d")(out, momentum=momentum)
+
+    def plain(nn: Any) -> Any:
+        # A border of nothing but padding would have the mean of its channel, at which a rectifier bends.
+        settings = {"padding": kernel // 2, "dilation": dilation, "groups": groups, "bias": bias, "padding_mode": mode}
+        return nn.Sequential(conv(nn, channels, out, kernel, stride, **settings), norm(nn), getattr(nn, act)())
+
+    def residual(nn: Any) -> Any:
+        first, second = conv(nn, channels, out, 3, stride, 1, bias=False), conv(nn, out, out, 3, padding="same")
+        body = nn.Sequential(first, norm(nn), nn.ReLU(inplace=True), second)
+        shortcut = None if (channels, stride) == (out, 1) else conv(nn, channels, out, 1, stride)
+        return nn.Sequential(nn.Residual(body, shortcut), nn.ReLU())
+
+    def transposed(nn: Any) -> Any:
+        upwards = getattr(nn, f"ConvTranspose{rank}d")(channels, out, 3, 2, 1, 1, groups, bias, dilation)
+        return nn.Sequential(upwards, norm(nn))
+
+    def pooled(nn: Any) -> Any:
+        return nn.Sequential(
+            conv(nn, channels, out, 1), getattr(nn, f"{pool}{rank}d")(2, 1 + stride % 2, padding=1), nn.Dropout(0.0)
+        )
+
+    return one(plain, plain, residual, transposed, pooled), out
 
 
-def test_state_goes_both_ways() -> None:
-    net, peer = build(L), build(torch.nn)
-    peer.load_state_dict({name: torch.from_numpy(a) for name, a in net.state_dict().items()})
-    for name, array in arrays(peer.state_dict()).items():
-        np.testing.assert_array_equal(net.state_dict()[name], array)
+def random_net(rng: np.random.Generator, rank: int) -> Make:
+    """Blocks of convolution, then pooling to a few points and a classifier."""
+    channels, makers = 2, []
+    for _ in range(int(rng.integers(1, 5))):
+        make, channels = random_block(rng, rank, channels)
+        makers.append(make)
+
+    def net(nn: Any) -> Any:
+        pool = getattr(nn, f"AdaptiveAvgPool{rank}d")(2)
+        head = [pool, nn.Flatten(), nn.Linear(channels * 2**rank, 3), nn.LogSoftmax(dim=1)]
+        return nn.Sequential(*[make(nn) for make in makers], *head)
+
+    return net
+
+
+def runs(peer: Any, shape: tuple[int, ...]) -> bool:
+    """Whether no kernel is larger than what is left to it."""
+    try:
+        peer(torch.ones(shape, dtype=torch.float64))
+    except RuntimeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_random_nets_train_alike(rank: int, rng: np.random.Generator) -> None:
+    """Of the state that torch's starts with; a few steps, then evaluation, then back into a new net of torch's."""
+    shape, solved = (3, 2, *((17,), (9, 8), (6, 5, 6))[rank - 1]), 0
+    while solved < 12:
+        make = random_net(rng, rank)
+        net, peer = make(Ours()), make(Theirs())
+        assert repr(net) == repr(peer)
+        if not runs(peer.eval(), shape):
+            with pytest.raises(ValueError):
+                net.eval()(np.ones(shape))
+            continue
+        solved += 1
+        net.train()
+        peer.train()
+        for _ in range(2):
+            compare(net, peer, rng.standard_normal(shape))
+            net.zero_grad()
+            peer.zero_grad()
+        compare(net.eval(), peer.eval(), rng.standard_normal(shape))
+        fresh = make(Theirs())
+        fresh.load_state_dict({name: torch.from_numpy(a) for name, a in net.state_dict().items()})
+        x = rng.standard_normal(shape)
+        np.testing.assert_allclose(fresh.eval()(torch.tensor(x)).detach(), net(x), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
