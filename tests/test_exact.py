@@ -55,6 +55,21 @@ def test_random_problems(op: str, dtype: Any, rng: np.random.Generator) -> None:
         check(solvable(op, draw, F), UNIT if op.startswith("avg") else 1, rng)
 
 
+@pytest.mark.parametrize("op", [op for op in EXACT if "pool" not in op])
+def test_what_is_not_finite_reaches_only_what_it_should(op: str, dtype: Any, rng: np.random.Generator) -> None:
+    """Neither the rests of tiles nor padding multiply it by a zero."""
+    draw = Draw(rng, dtype, exact=True)
+    for _ in range(10):
+        problem = solvable(op, draw, F)
+        x = problem.arrays["input"]
+        x[rng.random(x.shape) < 2 / max(x.size, 1)] = draw.one(np.nan, np.inf)
+        with np.errstate(invalid="ignore"):
+            expected = problem.forward(R)
+        for isa, threads in SETTINGS:
+            with _config.using(isa=isa, threads=threads, exact=True):
+                same(problem.forward(F), expected, f"{problem}, {_core.isa_name(isa)}, {threads} threads")
+
+
 def boundaries(isa: int) -> list[str]:
     """Sizes around the tile of an instruction set: rows, lanes of a vector or two, channels of a pass."""
     lanes = _core.lanes(isa)[0]
@@ -72,6 +87,7 @@ CONVOLUTIONS += [
     "n2c12h20w20_o36k3s1p1g3",
 ]
 CONVOLUTIONS += ["n2c40h8w8_t24k4s2p1", "n2c16w300_t8k5s3p1a2", "n1c8d4h5w6_t12k3s2p1a1", "n1c24h20w20_t24k3s1p1d2g2"]
+CONVOLUTIONS += ["n1c2w6000_o3k5000s1p0", "n1c1h70w66_o2k65s1p0", "n64c3h7w7_o64k7s1p0"]
 # Tails of tiles, sums longer than a pass, nothing at all.
 LINEAR = ["n1c1_o1", "n1c400_o120", "n5c17_o33", "n64c256_o10", "n7c2500_o19", "n130c300_o200"]
 POOLS = {
