@@ -180,5 +180,20 @@ def test_dtypes_that_differ_are_refused(op: str, module: Any, rng: np.random.Gen
                 odd.forward(module)
 
 
+@pytest.mark.parametrize("module", [F, R], ids=["functional", "reference"])
+@pytest.mark.parametrize("op", OPS)
+def test_odd_gradients_are_refused(op: str, module: Any, rng: np.random.Generator) -> None:
+    for _ in range(4):
+        problem = solvable(op, Draw(rng, np.float32), F)
+        result = problem.forward(F)
+        y = result[0] if isinstance(result, tuple) else result
+        odd: list[Any] = [None, "x", np.ones(y.shape, int), np.ones(y.shape, np.float16)]
+        if not op.startswith("dropout"):  # of which any array is a gradient
+            odd.append(np.ones((*y.shape, 2), y.dtype))
+        for grad in odd:
+            with pytest.raises((TypeError, ValueError), match=f"^{op}_backward: grad_output "):
+                problem.backward(module, grad, result)
+
+
 def test_lists_are_arrays() -> None:
     assert F.conv1d([[[1.0, 2.0, 3.0]]], [[[1.0, 1.0]]]).tolist() == [[[3.0, 5.0]]]

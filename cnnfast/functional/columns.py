@@ -347,7 +347,7 @@ def fold_backward(
     """Gradient of `fold` with respect to the columns; arguments as there."""
     op = "fold_backward"
     (dy,) = _arrays.floating(op, grad_output=grad_output)
-    p = geometry.unfolding(op, dy.shape, kernel_size, dilation, padding, stride)
     image = ints(op, "output_size", output_size, 2, 1)
     same_shape(op, "grad_output", dy.shape, (*dy.shape[:-2], *image))
+    p = geometry.unfolding(op, dy.shape, kernel_size, dilation, padding, stride)
     return _gather(op, p, _UNFOLD_ORDER, _unfolded_shape(p, dy.ndim == 4), dy, 0.0, None)

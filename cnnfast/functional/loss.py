@@ -234,8 +234,9 @@ def cross_entropy_backward(
     """
     op = "cross_entropy_backward"
     p = _problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
-    dy = np.asarray(grad_output, np.float64)
-    same_shape(op, "grad_output", dy.shape, p.lines if reduction == "none" else ())
+    (grad,) = _arrays.floating(op, grad_output=grad_output)
+    same_shape(op, "grad_output", grad.shape, p.lines if reduction == "none" else ())
+    dy = grad.astype(np.float64)
     if reduction == "mean":
         with np.errstate(all="ignore"):
             dy = dy / np.float64(p.denominator())

@@ -135,8 +135,9 @@ def batch_norm_backward(
     if x.size:
         nd.check_running(op, m, v, shape[1], False)
     p = nd.problem(op, shape, 0, x, w, b, eps)
-    mean, variance = p.statistics() if training or not x.size else nd.running(op, m, v)
-    return nd.backward(op, p, training, mean, variance, dy, x, (shape[1],))
+    own = flag(op, "training", training)
+    mean, variance = p.statistics() if own or not x.size else nd.running(op, m, v)
+    return nd.backward(op, p, own, mean, variance, dy, x, (shape[1],))
 
 
 def instance_norm(
@@ -213,10 +214,21 @@ def instance_norm_backward(
 ) -> Gradients:
     """Gradients of `instance_norm` with respect to input, weight and bias; see `batch_norm_backward`."""
     op = "instance_norm_backward"
-    if not use_input_stats:
-        return batch_norm_backward(grad_output, input, running_mean, running_var, weight, bias, False, momentum, eps)
-    dy, x, w, b = _arrays.floating(op, *nd.OPTIONAL, grad_output=grad_output, input=input, weight=weight, bias=bias)
+    dy, x, w, b, m, v = _arrays.floating(
+        op,
+        *nd.OPTIONAL,
+        grad_output=grad_output,
+        input=input,
+        weight=weight,
+        bias=bias,
+        running_mean=running_mean,
+        running_var=running_var,
+    )
     shape = nd.samples(op, x)
+    nd.check_running(op, m, v, shape[1], False)
+    if not flag(op, "use_input_stats", use_input_stats):
+        p = nd.problem(op, shape, 0, x, w, b, eps)
+        return nd.backward(op, p, False, *nd.running(op, m, v), dy, x, (shape[1],))
     nd.check_points(op, x, shape[2])
     p = nd.problem(op, shape, shape[1], x, w, b, eps)
     return nd.backward(op, p, True, *p.statistics(), dy, x, (shape[1],))

@@ -185,8 +185,8 @@ def fold_backward(
     """Gradient of `fold`: `unfold`."""
     op = "fold_backward"
     (dy,) = _arrays.floating(op, grad_output=grad_output)
-    p = geometry.unfolding(op, dy.shape, kernel_size, dilation, padding, stride)
     check_shape(op, "grad_output", dy, *dy.shape[:-2], *ints(op, "output_size", output_size, 2, 1))
+    p = geometry.unfolding(op, dy.shape, kernel_size, dilation, padding, stride)
     n, channels, kernel, points = _column_shape(p)
     shape = (n, channels * kernel, points)[dy.ndim == 3 :]
     return give(op, _gather(p, dy.reshape(p.input_shape)).reshape(shape), dy.dtype)
