@@ -25,6 +25,7 @@ PASSES = {
     "avg_pool": ("forward", "backward_data"),
     "relu": ("forward", "backward_data"),
 }
+_ADJOINT = {"forward": "backward_data", "backward_data": "forward"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Task:
     @property
     def forward(self) -> bool:
         return self.which == "forward"
+
+    @property
+    def conv_pass(self) -> str:
+        """The pass of `problem.conv`, which for a transposed convolution is the one whose adjoint that is."""
+        return _ADJOINT.get(self.which, self.which) if self.op == "conv_transpose" else self.which
 
     @property
     def flops(self) -> int:

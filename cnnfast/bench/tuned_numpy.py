@@ -130,9 +130,8 @@ class Convolution:
             np.copyto(plane, view)
 
 
-# What a pass computes, and what it is for the convolution whose adjoint a transposed one is.
+# What a pass computes.
 _RESULT = {"forward": "dy", "backward_data": "x", "backward_weights": "w"}
-_ADJOINT = {"forward": "backward_data", "backward_data": "forward"}
 
 
 class TunedNumPy:
@@ -151,12 +150,12 @@ class TunedNumPy:
         operands: dict[str, Any] = {name: getattr(task, name) for name in ("x", "w", "dy")}
         result = _RESULT[task.which]
         operands[result] = np.empty_like(operands[result])
-        x, y, which = operands["x"], operands["dy"], task.which
+        x, y = operands["x"], operands["dy"]
         if task.op == "conv_transpose":
-            x, y, which = y, x, _ADJOINT.get(which, which)
+            x, y = y, x
         convolution = Convolution(task.problem.conv, x, operands["w"], y)
         convolution.im2col()
-        call: Call = getattr(convolution, which)
+        call: Call = getattr(convolution, task.conv_pass)
         return call
 
     conv_transpose = conv

@@ -26,8 +26,8 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
 
 /* X(name, params) of every kernel:
  *
- * pack          dst[k*ldd + i] = src[i*rs + k*cs],  i < m,  k < kc,  ldd >= m,  rs and cs any strides (fast where either is 1).
- *               Reads stay below `end`.  Writes up to VL - 1 reals past column m - 1 of each row, in ascending k.
+ * pack          dst[k*ldd + i] = src[i*rs + k*cs],  i < m,  k < kc,  ldd >= m,  rs and cs any strides.
+ *               Fast where rs is 1, or cs 1 or 2.  Reads stay below `end`.  Writes up to VL - 1 reals past column m - 1 of each row, in ascending k.
  * gather_rows   dst[r*ldd + q] = first <= q < last ? src[r*lds + (q - first)*step] : fill,  r < rows,  q < len.
  * scatter_rows  dst[r*ldd + q*step] = src[r*lds + q],  r < rows,  q < len.
  * interleave_rows  dst[r*ldd + 2*q] = even[r*lds + q],  dst[r*ldd + 2*q + 1] = odd[r*lds + q],  below column len.

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sums of products along rows: the tile of backward-weights with few channels.  Contract in dense.h. */
 
-#define CF_DOT_FITS(mr, nv) ((mr) * (nv) + (nv) + 1 <= CF_REGISTERS)
-
 CF_INLINE void dot_step(int mr, int nv, const real *a, int64_t lda, const real *const b[], int64_t q, int64_t n,
                         vec acc[])
 {
@@ -45,9 +43,9 @@ CF_INLINE void dot(int mr, int nv, int64_t runs, int64_t len, const real *a, int
     static void dot_##mr##x##nv(int64_t runs, int64_t len, const void *a, int64_t lda, int64_t a_run, const void *b, \
                                 const int32_t *koff, int64_t b_run, void *y, int64_t ldy)                            \
     {                                                                                                                \
-        if (CF_DOT_FITS(mr, nv)) dot(mr, nv, runs, len, a, lda, a_run, b, koff, b_run, y, ldy);                      \
+        if (CF_TILE_FITS(mr, nv)) dot(mr, nv, runs, len, a, lda, a_run, b, koff, b_run, y, ldy);                     \
     }
-#define CF_DOT_ENTRY(mr, nv) CF_DOT_FITS(mr, nv) ? dot_##mr##x##nv : 0,
+#define CF_DOT_ENTRY(mr, nv) CF_TILE_FITS(mr, nv) ? dot_##mr##x##nv : 0,
 #define CF_EACH_DOT(X, nv) X(1, nv) X(2, nv) X(3, nv) X(4, nv) X(5, nv) X(6, nv)
 CF_EACH_DOT(CF_DEFINE_DOT, 1)
 CF_EACH_DOT(CF_DEFINE_DOT, 2)

@@ -13,7 +13,8 @@ CF_INLINE vec load_strided(const real *s, int64_t lo, int64_t hi, int step)
 }
 
 /* `width` columns of rows, of which lanes [lo, hi) come from the source.  Where none do, nothing is loaded, not even under an
- * empty mask: s may be NULL, and a masked access to an unmapped page costs hundreds of cycles. */
+ * empty mask: s may be NULL, and masked access to an unmapped page doubled the time of LeNet's C3 for the gradient of its
+ * input (Zen 4). */
 CF_INLINE void gather_vector(real *d, int64_t ldd, const real *s, int64_t lds, int64_t rows, int64_t lo, int64_t hi,
                              int64_t width, int step, vec fill)
 {

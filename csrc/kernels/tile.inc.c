@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The register tile: every multiplication of dense convolution and of matrix products happens here.
+/* The register tile: where convolutions and matrix products multiply, but for the dot tile of narrow weight gradients.
  * Contract in dense.h.  All (mr, nv) come from one inlined body; table.inc.c lists them. */
 
 /* Accumulators + the vectors of one step + one broadcast fit the registers. */
@@ -14,7 +14,7 @@ CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const re
         const real *bk = b + koff[k];
         vec v[CF_NV_MAX];
         CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(ahead + j * VL, 1); /* one row of y a step */
-        __builtin_prefetch(ahead + nv * VL - 1, 1);
+        __builtin_prefetch(ahead + nv * VL - 1, 1); /* a row that is not aligned ends in one line more */
         ahead += k < mr - 1 ? ldy : 0;
         /* what the next tile of the row loads; hardware does not see the stride between planes */
         if (mr >= 2 * nv) {

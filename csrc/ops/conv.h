@@ -5,7 +5,7 @@
  *
  * x (n, ic, in)   w (oc, ic / groups, kernel)   y (n, oc, out);  1D and 2D are 3D with leading axes of length 1.
  * The padding of the high side follows from `out`, and negative padding crops.
- * No array of columns is ever made: a task packs the slab of x that it needs (at most CF_SLAB reals) and multiplies it in the
+ * No array of columns is ever made: a task packs the slab of x that it needs (at most CF_SLAB reals) and multiplies it in a
  * register tile.  Terms are added in an order that depends on the shape only, so results are the same for any number of
  * threads. */
 #ifndef CF_CONV_H
@@ -27,8 +27,7 @@ typedef struct {
     int64_t w_group, w_row, w_red; /* strides of the weights */
     int64_t phases; /* of all axes */
     cf_slab slab;
-    int64_t blocks[3], image_groups, splits,
-        units; /* a task: a block of points of some images, a split of the panels */
+    int64_t image_groups, splits, units; /* a task: a block of points of some images, a split of the panels */
     int straight;                     /* lanes are read from the source itself */
     int direct;                       /* tiles are written to the destination itself */
     int64_t red_block, passes;        /* source channels of a pass */
@@ -39,7 +38,7 @@ typedef struct {
 typedef struct {
     int64_t rows, red, vol;                 /* a group's output channels, input channels, taps */
     cf_axis axis[3];
-    int flat;                               /* lanes are (channel, tap) pairs: few channels */
+    int flat;                               /* lanes are (channel, tap) pairs */
     int64_t lanes, taps;                    /* lanes of a tap; taps that are not lanes */
     int64_t vectors, nv, tiles, ld, panels; /* lanes are cut into tiles of ld = nv vectors or one less */
     int64_t box[4], boxes[4], chunks, pixels; /* a chunk: output points of (images, d, h, w), at most `pixels` */
@@ -53,7 +52,7 @@ typedef struct {
 typedef struct {
     int64_t rows, red, terms;            /* a group's output channels, input channels, (channel, tap) pairs */
     cf_slab slab;
-    int64_t blocks[3], images, units;    /* a unit: a block of points of some images */
+    int64_t blocks, images, units;       /* a unit: a block of points of some images */
     int64_t parts, splits;               /* independent sums over the units; shares of the rows */
     int64_t nv, panels;                  /* terms of a tile at most; panels of rows */
     int64_t slab_size, acc_size;         /* reals: of an image, of a part */

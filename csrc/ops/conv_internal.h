@@ -56,6 +56,12 @@ int64_t cf_packed_group_size(const cf_correlate_plan *p, int64_t lanes);
 int64_t cf_packed_at(const cf_correlate_plan *p, int64_t lanes, int64_t group, int64_t pass, int64_t phase,
                      int64_t taps_before, int64_t taps, int64_t panel);
 
+/* Reals of output that a task holds back. */
+static inline int64_t cf_buffer_size(const cf_correlate_plan *p)
+{
+    return p->direct ? 0 : p->rows * p->phases * p->buffer_ld;
+}
+
 static inline int64_t cf_red_begin(const cf_correlate_plan *p, int64_t pass)
 {
     return cf_part(p->red, p->passes, pass);

@@ -2,7 +2,7 @@
 /* Backward-weights:  dw[k,c,t] = sum over n, o of  dy[n,k,o] * x[n, c, o*stride + t*dil - pad]
  *
  * The same tile with the output point as k: rows are output channels (dy packed [panel][point][row]), lanes are input channels
- * (x packed [tile][image][d][h][w][lane], so that stride, dilation and tap are offsets), or, where channels are few, all
+ * (x packed [tile][image][d][h][w][lane], so that stride, dilation and tap are offsets), or, where channels and points are few, all
  * (channel, tap) pairs of a point (x packed [tile][point][lane]).
  * Points are summed chunk by chunk into accumulators [part][tile][row][tap][lane].  A task owns some lane tiles and panels of
  * one part, packs what it needs of each chunk for itself, and meets no other task until the parts are added in order: cores

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Plan of backward-weights: the tile, the chunks of the sum over points, and how threads share it.  All of it follows from the
- * shape, so the order of additions does not depend on the number of threads. */
+/* Plan of backward-weights: the tile, the chunks of the sum over points, and how threads share it.  Chunks and parts follow
+ * from the shape, so the order of additions does not depend on the number of threads; shares follow from both. */
 #include "conv_internal.h"
 
 /* Reals of dy in a chunk, and the fewest points: x and dy of a chunk stay in L2 beside each other, and the read-add-write of
  * the accumulators is spread over at least 256 points (prototype, Zen 4). */
 enum { CHUNK = 96 * 1024, CHUNK_POINTS = 256 };
 
-/* Reals of the accumulators of all parts, and the most parts: few enough to be added at the end in about 1 % of the time. */
+/* Reals of the accumulators of all parts, and the most parts: few enough for adding them to be little work. */
 enum { SUMS = 256 * 1024, PARTS_MAX = 16 };
 
-/* Cycles an output point of this tile, with its packing: 5 a vector that is transposed, twice that where each point has its
- * own window (Zen 4). */
+/* Estimated cycles of packing a vector: 5 if it is transposed, twice that where each point has its own window. */
+static double pack_cost(const cf_weights_plan *p) { return p->flat ? 11 : 5; }
+
+/* Estimated cycles an output point of this tile, with its packing. */
 static double lanes_cost(const cf_weights_plan *p, const cf_kernels *kn, double tile_cost)
 {
-    double x = (double)p->vectors * (p->flat ? 11 : 5), dy = 5 * (double)p->rows / (double)kn->lanes;
+    double x = (double)p->vectors * pack_cost(p), dy = 5 * (double)p->rows / (double)kn->lanes;
     for (int i = 0; i < 3; i++) x *= p->flat || p->axis[i].taps == 1 ? 1 : (double)p->axis[i].step;
     return (double)(p->rows * p->taps * p->vectors) * tile_cost + x + dy;
 }
@@ -71,7 +73,7 @@ static double share_cost(const cf_weights_plan *p, int64_t groups, int64_t lane_
     double tiles = (double)cf_ceil_div(p->tiles, lane_splits), panels = (double)cf_ceil_div(p->panels, row_splits);
     double rows = panels * (double)p->rows / (double)p->panels, vectors = tiles * (double)p->nv;
     double tasks = (double)cf_ceil_div(groups * p->parts * lane_splits * row_splits, threads);
-    return tasks * (vectors * (rows * (double)p->taps + (p->flat ? 11 : 5)) + 5 * rows / (double)vl);
+    return tasks * (vectors * (rows * (double)p->taps + pack_cost(p)) + 5 * rows / (double)vl);
 }
 
 static void choose_splits(cf_weights_plan *p, int64_t groups, int threads, int64_t vl)

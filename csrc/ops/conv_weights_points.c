@@ -10,7 +10,7 @@
 /* Reals of the sums of all parts: with 8 parts of a first layer, 64 x 3 x 7 x 7, that is 5 MB. */
 enum { SUMS = 1280 * 1024, PARTS_MAX = 8, SUMS_OF_PART_MAX = 512 * 1024 };
 
-/* Cycles per multiply-add vector: all operands are loaded, most of them across cache lines. */
+/* Estimated cycles per multiply-add vector: all operands are loaded, most of them across cache lines. */
 static double dot_cost(double mr, double nv)
 {
     double fma = mr * nv, loads = 1.9 * (mr + nv);
@@ -60,9 +60,9 @@ static double slab_per_point(const cf_slab *s) { return (double)s->channel_size 
 static void choose_block(cf_points_plan *p, const cf_kernels *kn, int64_t channels)
 {
     cf_slab s = p->slab;
-    for (s.block[0] = 1; s.block[0] <= s.points[0]; s.block[0] *= 2) {
-        cut_to_fit(&s, kn, s.block[0], channels);
-        if (s.block[0] == 1 || (channels * s.channel_size <= CF_SLAB && slab_per_point(&s) < slab_per_point(&p->slab)))
+    for (int64_t depth = 1; depth <= s.points[0]; depth *= 2) {
+        cut_to_fit(&s, kn, depth, channels);
+        if (depth == 1 || (channels * s.channel_size <= CF_SLAB && slab_per_point(&s) < slab_per_point(&p->slab)))
             p->slab = s;
     }
 }
@@ -76,15 +76,11 @@ int cf_points_plan_init(cf_points_plan *p, const cf_conv_desc *d, const cf_kerne
     p->slab.images = 1;
     cf_slab_axes(&p->slab, 0, d->in, d->out, d->kernel, d->stride, d->dil, d->pad);
     choose_block(p, kn, red);
-    p->units = 1;
-    for (int i = 0; i < 3; i++) {
-        p->blocks[i] = cf_ceil_div(p->slab.points[i], p->slab.block[i]);
-        p->units *= p->blocks[i];
-    }
+    p->blocks = cf_slab_all_blocks(&p->slab);
     p->slab_size = red * p->slab.channel_size;
-    if (p->units == 1 && p->slab.block[0] == 1)
+    if (p->blocks == 1 && p->slab.block[0] == 1)
         p->images = cf_max(1, cf_min(cf_ceil_div(d->n, PARTS_MAX), CF_SLAB / p->slab_size));
-    p->units *= cf_ceil_div(d->n, p->images);
+    p->units = p->blocks * cf_ceil_div(d->n, p->images);
     p->parts = PARTS_MAX;
     while (p->parts > 2 && p->parts * p->acc_size * d->groups > SUMS) p->parts /= 2;
     p->parts = cf_min(p->parts, p->units);
@@ -95,7 +91,7 @@ int cf_points_plan_init(cf_points_plan *p, const cf_conv_desc *d, const cf_kerne
     return p->images * p->slab_size < INT32_MAX;
 }
 
-/* Cycles a destination point; 10 a vector of the slab, 8 a sum that is read and written, measured on Zen 4. */
+/* Estimated cycles a destination point: 10 a vector of the slab, 8 a sum that is read and written. */
 double cf_points_cost(const cf_points_plan *p, const cf_kernels *kn)
 {
     double points = (double)cf_volume(p->slab.block), sums = (double)(p->rows * p->terms);
@@ -118,12 +114,8 @@ static cf_region region_of(const job *j, int64_t group, int64_t unit)
 {
     const cf_points_plan *p = j->p;
     cf_region r = {.channel = group * p->red, .channels = p->red};
-    for (int i = 2; i >= 0; i--) {
-        r.at[i] = unit % p->blocks[i] * p->slab.block[i];
-        r.len[i] = cf_min(p->slab.block[i], p->slab.points[i] - r.at[i]);
-        unit /= p->blocks[i];
-    }
-    r.image = unit * p->images;
+    cf_slab_block(&p->slab, unit % p->blocks, &r);
+    r.image = unit / p->blocks * p->images;
     r.images = cf_min(p->images, j->plan->desc.n - r.image);
     return r;
 }
@@ -142,7 +134,7 @@ static void add_products(const job *j, const cf_region *r, int64_t panel0, int64
     const cf_points_plan *p = j->p;
     const cf_axis *a = p->slab.axis;
     int64_t size = j->kn->size, plane = cf_slab_dst_plane(&p->slab), oc = j->plan->desc.oc, vl = j->kn->lanes;
-    int64_t len = (r->len[1] - 1) * p->slab.row_stride + r->len[2], tiles = cf_ceil_div(p->terms, p->nv);
+    int64_t len = cf_slab_lanes(&p->slab, r->len[1], r->len[2]), tiles = cf_ceil_div(p->terms, p->nv);
     int64_t runs = p->images > 1 ? r->images : r->len[0];
     int64_t dy_run = p->images > 1 ? oc * plane : a[1].dst * a[2].dst;
     int64_t x_run = p->images > 1 ? p->slab_size : p->slab.slice_stride;
@@ -188,18 +180,6 @@ static void put_row(void *ctx, int64_t task, int thread)
                      cf_at(j->dw, task * p->terms, size));
 }
 
-static void fill_offsets(const job *j)
-{
-    const cf_slab *s = &j->p->slab;
-    cf_phase ph[3];
-    int64_t tap[3], taps = 0;
-    for (int i = 0; i < 3; i++) ph[i] = cf_axis_phase(&s->axis[i], 0);
-    for (tap[0] = 0; tap[0] < ph[0].taps; tap[0]++)
-        for (tap[1] = 0; tap[1] < ph[1].taps; tap[1]++)
-            for (tap[2] = 0; tap[2] < ph[2].taps; tap[2]++) j->koff[taps++] = (int32_t)cf_slab_offset(s, ph, tap);
-    for (int64_t t = taps; t < j->p->terms; t++) j->koff[t] = (int32_t)(j->koff[t - taps] + s->channel_size);
-}
-
 void cf_points_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
                    void *workspace)
 {
@@ -213,7 +193,9 @@ void cf_points_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x
              cf_at(workspace, plan->acc_at, 1),
              cf_at(workspace, plan->thread_at, 1),
              cf_at(workspace, plan->koff_at, 1)};
-    fill_offsets(&j);
+    cf_phase ph[3];
+    for (int i = 0; i < 3; i++) ph[i] = cf_axis_phase(&p->slab.axis[i], 0);
+    cf_slab_offsets(&p->slab, ph, p->red, j.koff);
     cf_parallel_for(plan->desc.groups * p->parts * p->splits, plan->options.threads, run_part, &j);
     cf_parallel_for(plan->desc.groups * p->rows, plan->options.threads, put_row, &j);
 }

@@ -14,11 +14,8 @@ static cf_unit unit_of(const cf_conv_plan *plan, int64_t task)
     cf_unit u;
     int64_t split = task % p->splits;
     task /= p->splits;
-    for (int i = 2; i >= 0; i--) {
-        u.region.at[i] = task % p->blocks[i] * p->slab.block[i];
-        u.region.len[i] = cf_min(p->slab.block[i], p->slab.points[i] - u.region.at[i]);
-        task /= p->blocks[i];
-    }
+    cf_slab_block(&p->slab, task % cf_slab_all_blocks(&p->slab), &u.region);
+    task /= cf_slab_all_blocks(&p->slab);
     u.region.image = task % p->image_groups * p->slab.images;
     u.region.images = cf_min(p->slab.images, plan->desc.n - u.region.image);
     u.group = task / p->image_groups;
@@ -80,11 +77,6 @@ static void run_lanes(const run *r)
     }
 }
 
-static int64_t lanes_of(const cf_correlate_plan *p, const cf_unit *u)
-{
-    return (u->region.len[1] * p->slab.images - 1) * p->slab.pitch + u->region.len[2];
-}
-
 /* One pass of channels through every phase and slice. */
 static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, const void *lanes_at,
                      const int32_t *koff, void *buffer)
@@ -94,7 +86,7 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
     int64_t slice_lanes = p->buffer_ld / p->slab.block[0], out_slice = p->slab.axis[1].dst * p->slab.axis[2].dst;
     run r = {.j = j,
              .u = u,
-             .lanes = lanes_of(p, u),
+             .lanes = cf_slab_lanes(&p->slab, u->region.len[1], u->region.len[2]),
              .ldy = p->direct ? cf_slab_dst_plane(&p->slab) : p->buffer_ld,
              .koff = koff};
     if (pass == 0) r.init = j->bias ? cf_at_const(j->bias, u->group * p->rows, size) : j->zeros;
@@ -168,8 +160,7 @@ static void run_unit(void *ctx, int64_t task, int thread)
     cf_unit u = unit_of(j->plan, task);
     int64_t size = j->kn->size, plane = cf_slab_src_plane(&p->slab), groups = j->plan->desc.groups;
     void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
-    int64_t buffer_bytes = cf_round_up((p->direct ? 0 : p->rows * p->phases * p->buffer_ld) * size, CF_ALIGN);
-    void *buffer = cf_at(slab, j->plan->thread_bytes - buffer_bytes, 1);
+    void *buffer = cf_at(slab, j->plan->thread_bytes - cf_round_up(cf_buffer_size(p) * size, CF_ALIGN), 1);
     int in_place = p->straight && !reaches_past_end(j, &u);
     for (int64_t pass = 0; pass < p->passes; pass++) {
         u.region.channel = u.group * p->red + cf_red_begin(p, pass);

@@ -83,11 +83,8 @@ void cf_fill_offsets(const cf_correlate_job *j)
     int32_t *koff = j->koff;
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
-        int64_t taps = cf_phases_of(p, i, ph), tap[3], t = 0;
-        for (tap[0] = 0; tap[0] < ph[0].taps; tap[0]++)
-            for (tap[1] = 0; tap[1] < ph[1].taps; tap[1]++)
-                for (tap[2] = 0; tap[2] < ph[2].taps; tap[2]++) koff[t++] = (int32_t)cf_slab_offset(&p->slab, ph, tap);
-        for (int64_t k = taps; k < p->red_block * taps; k++) koff[k] = (int32_t)(koff[k - taps] + p->slab.channel_size);
+        int64_t taps = cf_phases_of(p, i, ph);
+        cf_slab_offsets(&p->slab, ph, p->red_block, koff);
         koff += p->red_block * taps;
     }
     for (int64_t c = 0; p->straight && c < p->red_block; c++)

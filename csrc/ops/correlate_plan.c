@@ -20,31 +20,33 @@ static void describe(cf_correlate_plan *p, const cf_conv_desc *d, int adjoint)
     for (int i = 0; i < 3; i++) p->phases *= p->slab.axis[i].dstep;
 }
 
+static int64_t block_lanes(const cf_correlate_plan *p)
+{
+    return cf_slab_lanes(&p->slab, p->slab.block[1], p->slab.block[2]);
+}
+
 /* Everything that follows from block, images and the copies along w. */
 static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
 {
     cf_slab_layout(&p->slab, kn);
-    for (int i = 0; i < 3; i++) p->blocks[i] = cf_ceil_div(p->slab.points[i], p->slab.block[i]);
     p->image_groups = cf_ceil_div(d->n, p->slab.images);
     p->direct = p->phases == 1 && p->slab.images == 1 && cf_slab_rows_adjoin(&p->slab);
-    int64_t run = (p->slab.block[1] * p->slab.images - 1) * p->slab.pitch + p->slab.block[2];
-    p->buffer_ld = cf_round_up(run, kn->lanes) * p->slab.block[0];
-    p->units = d->groups * p->image_groups * cf_volume(p->blocks) * p->splits;
+    p->buffer_ld = cf_round_up(block_lanes(p), kn->lanes) * p->slab.block[0];
+    p->units = d->groups * p->image_groups * cf_slab_all_blocks(&p->slab) * p->splits;
 }
 
 static int fits(const cf_correlate_plan *p)
 {
-    int64_t buffer = p->direct ? 0 : p->rows * p->phases * p->buffer_ld;
-    return (p->straight || p->red_block * p->slab.channel_size <= CF_SLAB) && buffer <= 2 * CF_SLAB;
+    return (p->straight || p->red_block * p->slab.channel_size <= CF_SLAB) && cf_buffer_size(p) <= 2 * CF_SLAB;
 }
 
 /* Vectors of the lanes of `rows` rows, `width` points each. */
 static int64_t vectors_of(const cf_correlate_plan *p, int64_t rows, int64_t width, const cf_kernels *kn)
 {
-    return p->slab.block[0] * cf_ceil_div((rows * p->slab.images - 1) * p->slab.pitch + width, kn->lanes);
+    return p->slab.block[0] * cf_ceil_div(cf_slab_lanes(&p->slab, rows, width), kn->lanes);
 }
 
-/* Estimated cycles of the call, fitted to Zen 4 by the prototype: one FMA a vector; 9 a packed vector (12 if strided) and 4 a
+/* Estimated cycles of the call, mostly as a prototype measured them on Zen 4: one FMA a vector; 9 a packed vector (12 if strided) and 4 a
  * packed row, since slabs live in L2; 40 a vector of output that goes through the buffer, since its lines are fresh. */
 static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int threads)
 {
@@ -58,11 +60,12 @@ static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int thre
     double output = p->direct ? 0 : rows * (double)p->phases * out_vectors * 40;
     double a_pass = (double)(p->red_block * p->vol) / (double)p->phases;
     double fma = red * (double)p->vol * rows * (1 + 4 / a_pass);
-    int64_t last_h = p->slab.points[1] - (p->blocks[1] - 1) * p->slab.block[1],
-            last_w = p->slab.points[2] - (p->blocks[2] - 1) * p->slab.block[2];
+    int64_t blocks_h = cf_slab_blocks(&p->slab, 1), blocks_w = cf_slab_blocks(&p->slab, 2);
+    int64_t last_h = p->slab.points[1] - (blocks_h - 1) * p->slab.block[1];
+    int64_t last_w = p->slab.points[2] - (blocks_w - 1) * p->slab.block[2];
     double full = fma * (double)vectors_of(p, p->slab.block[1], p->slab.block[2], kn) + packing + output;
     double last = fma * (double)vectors_of(p, last_h, last_w, kn) + packing + output;
-    int64_t blocks = p->blocks[1] * p->blocks[2], uneven = p->units % threads;
+    int64_t blocks = blocks_h * blocks_w, uneven = p->units % threads;
     double total = (double)p->units * (full - (full - last) / (double)blocks);
     return total / threads + (uneven ? full * (double)(threads - uneven) / threads : 0);
 }
@@ -156,12 +159,12 @@ static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
     /* whole tiles are loaded past the lanes of the last channel */
     int64_t slab = p->red_block * p->slab.channel_size + CF_NV_MAX * kn->lanes;
     int64_t scratch = p->vol * CF_MR_MAX + kn->lanes;
-    int64_t buffer = p->direct ? 0 : p->rows * p->phases * p->buffer_ld;
     plan->packed_at = cf_take(&used, plan->desc.groups * cf_packed_group_size(p, kn->lanes) * size);
     plan->zeros_at = cf_take(&used, p->rows * size);
     plan->koff_at = cf_take(&used, koff_bytes);
     plan->straight_koff_at = cf_take(&used, p->straight ? koff_bytes : 0);
-    plan->thread_bytes = cf_round_up(cf_max(slab, scratch) * size, CF_ALIGN) + cf_round_up(buffer * size, CF_ALIGN);
+    plan->thread_bytes =
+        cf_round_up(cf_max(slab, scratch) * size, CF_ALIGN) + cf_round_up(cf_buffer_size(p) * size, CF_ALIGN);
     plan->thread_at = cf_take(&used, plan->thread_bytes * plan->options.threads);
     plan->workspace_bytes = used;
 }
@@ -176,12 +179,11 @@ cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
     p->straight = can_be_straight(p, kn);
     choose_blocks(plan, kn);
     if ((double)p->red_block * (double)p->slab.channel_size >= INT32_MAX) return CF_TOO_LARGE;
-    int64_t run = (p->slab.block[1] * p->slab.images - 1) * p->slab.pitch + p->slab.block[2];
-    cf_tile_shape shape = cf_choose_tile(kn, p->rows, cf_ceil_div(run, kn->lanes));
+    cf_tile_shape shape = cf_choose_tile(kn, p->rows, cf_ceil_div(block_lanes(p), kn->lanes));
     p->nv = shape.nv;
     p->panels = shape.panels;
     p->splits = cf_min(p->splits, p->panels);
-    p->units = plan->desc.groups * p->image_groups * cf_volume(p->blocks) * p->splits;
+    p->units = plan->desc.groups * p->image_groups * cf_slab_all_blocks(&p->slab) * p->splits;
     take_workspace(plan, kn);
     return CF_OK;
 }

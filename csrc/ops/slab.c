@@ -32,6 +32,27 @@ void cf_slab_layout(cf_slab *s, const cf_kernels *kn)
     if (s->channel_size * kn->size % 4096 == 0) s->channel_size += kn->lanes;
 }
 
+int64_t cf_slab_blocks(const cf_slab *s, int axis) { return cf_ceil_div(s->points[axis], s->block[axis]); }
+
+int64_t cf_slab_all_blocks(const cf_slab *s)
+{
+    return cf_slab_blocks(s, 0) * cf_slab_blocks(s, 1) * cf_slab_blocks(s, 2);
+}
+
+void cf_slab_block(const cf_slab *s, int64_t index, cf_region *r)
+{
+    for (int i = 2; i >= 0; i--) {
+        r->at[i] = index % cf_slab_blocks(s, i) * s->block[i];
+        r->len[i] = cf_min(s->block[i], s->points[i] - r->at[i]);
+        index /= cf_slab_blocks(s, i);
+    }
+}
+
+int64_t cf_slab_lanes(const cf_slab *s, int64_t rows, int64_t width)
+{
+    return (rows * s->images - 1) * s->pitch + width;
+}
+
 int cf_slab_rows_adjoin(const cf_slab *s)
 {
     return s->block[1] == 1 || (s->copies[2].halo == 0 && s->block[2] == s->points[2]);
@@ -87,7 +108,7 @@ void cf_slab_pack(const cf_slab *s, const cf_kernels *kn, const void *src, int64
         }
 }
 
-int64_t cf_slab_offset(const cf_slab *s, const cf_phase ph[3], const int64_t tap[3])
+static int64_t offset_of(const cf_slab *s, const cf_phase ph[3], const int64_t tap[3])
 {
     const cf_copies *c = s->copies;
     int64_t copy[3], shift[3];
@@ -95,4 +116,13 @@ int64_t cf_slab_offset(const cf_slab *s, const cf_phase ph[3], const int64_t tap
         copy[i] = cf_copy_of(&c[i], ph[i].off0 + tap[i] * ph[i].off_step, s->axis[i].step, &shift[i]);
     int64_t which = (copy[0] * c[1].copies + copy[1]) * c[2].copies + copy[2];
     return which * s->copy_size + shift[0] * s->slice_stride + shift[1] * s->row_stride + shift[2];
+}
+
+void cf_slab_offsets(const cf_slab *s, const cf_phase ph[3], int64_t channels, int32_t *koff)
+{
+    int64_t tap[3], taps = 0;
+    for (tap[0] = 0; tap[0] < ph[0].taps; tap[0]++)
+        for (tap[1] = 0; tap[1] < ph[1].taps; tap[1]++)
+            for (tap[2] = 0; tap[2] < ph[2].taps; tap[2]++) koff[taps++] = (int32_t)offset_of(s, ph, tap);
+    for (int64_t k = taps; k < channels * taps; k++) koff[k] = (int32_t)(koff[k - taps] + s->channel_size);
 }

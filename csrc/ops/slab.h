@@ -33,6 +33,16 @@ void cf_slab_axes(cf_slab *s, int adjoint, const int64_t in[3], const int64_t ou
 /* Everything that follows from block, images and copies[2]. */
 void cf_slab_layout(cf_slab *s, const struct cf_kernels *kn);
 
+/* Blocks along an axis, and in all. */
+int64_t cf_slab_blocks(const cf_slab *s, int axis);
+int64_t cf_slab_all_blocks(const cf_slab *s);
+
+/* Set at and len of block `index` of all blocks, the last axis fastest. */
+void cf_slab_block(const cf_slab *s, int64_t index, cf_region *r);
+
+/* Lanes of `rows` rows of all images of a slice, `width` points each: one run, with what lies between them. */
+int64_t cf_slab_lanes(const cf_slab *s, int64_t rows, int64_t width);
+
 /* Lanes of rows that a block covers are one run of points of the destination, with nothing between the rows. */
 int cf_slab_rows_adjoin(const cf_slab *s);
 
@@ -40,8 +50,8 @@ int cf_slab_rows_adjoin(const cf_slab *s);
 void cf_slab_pack(const cf_slab *s, const struct cf_kernels *kn, const void *src, int64_t src_channels,
                   const cf_region *r, void *slab);
 
-/* Offset in the slab of tap (d, h, w) of the phases ph. */
-int64_t cf_slab_offset(const cf_slab *s, const cf_phase ph[3], const int64_t tap[3]);
+/* Offsets of (channel, tap) of the phases ph in a slab: koff[c*taps + t], c < channels. */
+void cf_slab_offsets(const cf_slab *s, const cf_phase ph[3], int64_t channels, int32_t *koff);
 
 static inline int64_t cf_slab_src_plane(const cf_slab *s) { return s->axis[0].src * s->axis[1].src * s->axis[2].src; }
 static inline int64_t cf_slab_dst_plane(const cf_slab *s) { return s->axis[0].dst * s->axis[1].dst * s->axis[2].dst; }
