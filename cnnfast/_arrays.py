@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnnfast import _core
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _LAYOUT: Any = ("C_CONTIGUOUS", "ALIGNED")
@@ -32,6 +32,8 @@ def floating(op: str, *optional: str, **arrays: Any) -> list[Any]:
     TypeError
         If an array is missing or of another dtype, or they differ.
     """
+    if _core.are_ready(arrays, optional):
+        return list(arrays.values())
     result: list[Any] = []
     common: np.dtype[Any] | None = None
     first = ""
@@ -73,7 +75,7 @@ def integers(op: str, **arrays: Any) -> list[Array]:
     return result
 
 
-def _check_out(op: str, out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def check_out(op: str, out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{op}: out is {type(out).__name__} (expected an ndarray)")
     if out.dtype.newbyteorder("=") != dtype:
@@ -82,7 +84,6 @@ def _check_out(op: str, out: object, shape: tuple[int, ...], dtype: np.dtype[Any
         raise ValueError(f"{op}: out has shape {out.shape} (expected {shape})")
     if not out.flags.writeable:
         raise ValueError(f"{op}: out is read-only")
-    return out
 
 
 def in_place(op: str, input: object, out: object) -> Array:
@@ -94,39 +95,26 @@ def in_place(op: str, input: object, out: object) -> Array:
     return input
 
 
-@contextmanager
-def _through_copy(out: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    result = np.empty(shape, out.dtype.newbyteorder("="))
-    yield result
-    out[...] = result
+def target(op: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Array | None) -> Array:
+    """A packed array of `shape` to compute into, whose content `deliver` brings to `out`.
 
-
-class _Direct:
-    """A context that hands out its array: cheaper than a generator where nothing is to be done afterwards."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: Array) -> None:
-        self.array = array
-
-    def __enter__(self) -> Array:
-        return self.array
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-
-def into(op: str, out: object, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Array | None) -> Any:
-    """Context manager whose value is a packed array of `shape` to compute into.
-
-    It is `out` itself where that can be written directly, else an array that is copied to `out` at the end: an `out`
-    with gaps, or one that overlaps an input, is right too.  Nothing is written if the computation raises.
+    It is `out` itself where that can be written directly, else an array of its own: an `out` with gaps, or one that
+    overlaps an input, is right too, and nothing is written if the computation raises.
     """
     if out is None:
-        return _Direct(np.empty(shape, dtype))
-    checked = _check_out(op, out, shape, dtype)
-    flags = checked.flags
-    overlaps = any(i is not None and np.may_share_memory(checked, i) for i in inputs)
-    if flags.c_contiguous and flags.aligned and checked.dtype.isnative and not overlaps:
-        return _Direct(checked)
-    return _through_copy(checked, shape)
+        return _core.empty(shape, dtype)
+    check_out(op, out, shape, dtype)
+    flags = out.flags
+    overlaps = any(i is not None and np.may_share_memory(out, i) for i in inputs)
+    if flags.c_contiguous and flags.aligned and out.dtype.isnative and not overlaps:
+        return out  # type: ignore[no-any-return]
+    return _core.empty(shape, dtype)
+
+
+def deliver(result: Array, out: Array | None) -> Array:
+    """What the caller gets of the array that `target` gave: `out` if there is one."""
+    if out is None:
+        return result
+    if result is not out:
+        out[...] = result
+    return out

@@ -9,7 +9,6 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,42 +71,29 @@ def _available_cpus() -> int:
 
 _OPENMP_THREADS = _core.max_threads()
 _AUTOMATIC_THREADS = min(_available_cpus(), _OPENMP_THREADS)
-_default = Settings(
-    isa=_isa_from_environment(),
-    threads=_threads_from_environment(),
-    exact=os.environ.get("CNNFAST_EXACT", "0") not in ("", "0"),
+how = _core.how
+
+
+def _set_default(settings: Settings) -> None:
+    global _default
+    _default = settings
+    _core.configure(settings.isa, settings.threads, _AUTOMATIC_THREADS, VERBOSE)
+
+
+_default: Settings
+_set_default(
+    Settings(
+        isa=_isa_from_environment(),
+        threads=_threads_from_environment(),
+        exact=os.environ.get("CNNFAST_EXACT", "0") not in ("", "0"),
+    )
 )
-_override: ContextVar[Settings | None] = ContextVar("cnnfast_settings", default=None)
-_forked = False
-
-
-def _after_fork_in_child() -> None:
-    """The OpenMP runtime's threads do not survive a fork, and its next parallel region would wait for them."""
-    global _forked
-    _forked = True
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_core.run_serially)
 
 
 def current() -> Settings:
-    return _override.get() or _default
-
-
-def how() -> tuple[int, int, bool]:
-    """(isa, threads, verbose): the first argument of every boundary function."""
-    settings = current()
-    return settings.isa, _resolve(settings.threads), VERBOSE
-
-
-def _resolve(requested: int) -> int:
-    """Threads of a call.  A limit set through OpenMP after import (threadpoolctl) caps whatever was asked for."""
-    if _forked or not _core.have_openmp():
-        return 1
-    threads = requested or _AUTOMATIC_THREADS
-    limit: int = _core.max_threads()
-    return threads if limit == _OPENMP_THREADS else min(threads, limit)
+    return _core.override.get() or _default
 
 
 def _positive(n: int) -> int:
@@ -121,11 +107,11 @@ def _positive(n: int) -> int:
 @contextmanager
 def using(**changes: object) -> Iterator[None]:
     """Change settings for the calls of this context (thread or task) only."""
-    token = _override.set(current()._replace(**changes))  # type: ignore[arg-type]
+    token = _core.override.set(current()._replace(**changes))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        _override.reset(token)
+        _core.override.reset(token)
 
 
 def set_num_threads(n: int) -> None:
@@ -141,8 +127,7 @@ def set_num_threads(n: int) -> None:
     TypeError, ValueError
         If `n` is no positive integer.
     """
-    global _default
-    _default = _default._replace(threads=_positive(n))
+    _set_default(_default._replace(threads=_positive(n)))
 
 
 def get_num_threads() -> int:
@@ -151,7 +136,7 @@ def get_num_threads() -> int:
     It is what `threads` or `set_num_threads` asked for, else ``CNNFAST_NUM_THREADS``, else the CPUs that this process
     may use (affinity mask, control-group quota, ``OMP_NUM_THREADS``); 1 in a forked child and without OpenMP.
     """
-    return _resolve(current().threads)
+    return _core.resolve(current().threads)
 
 
 @contextmanager
@@ -171,8 +156,7 @@ def threads(n: int) -> Iterator[None]:
 
 def set_exact(flag: bool) -> None:
     """Forbid (or allow again) algorithms that round differently from a plain sum of products, such as Winograd's."""
-    global _default
-    _default = _default._replace(exact=bool(flag))
+    _set_default(_default._replace(exact=bool(flag)))
 
 
 def show_config() -> None:

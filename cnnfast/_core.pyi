@@ -1,10 +1,14 @@
 """Types of the boundary."""
 
-from typing import Any
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
 How = tuple[int, int, bool]
 
 FORWARD: int
@@ -26,29 +30,79 @@ def lanes(isa: int) -> tuple[int, int]: ...
 def have_openmp() -> bool: ...
 def max_threads() -> int: ...
 def compiler() -> str: ...
-def gemm(
-    how: How, a: Array, transpose_a: bool, b: Array, transpose_b: bool, bias: Array | None, out: Array
-) -> None: ...
 
-class ConvPlan:
-    def __init__(self, which: int, geometry: Any, isa: int, threads: int, double: bool) -> None: ...
+override: ContextVar[Any]
+
+def configure(isa: int, threads: int, automatic: int, verbose: bool) -> None: ...
+def run_serially() -> None: ...
+def resolve(requested: int) -> int: ...
+def how() -> How: ...
+def are_ready(arrays: dict[str, Any], optional: tuple[str, ...]) -> bool: ...
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array: ...
+
+class Plan:
+    shape: tuple[int, ...]
+    def __call__(self, *arrays: Array) -> Any: ...
+
+class Bound(Plan):
+    def __init__(self, plan: Plan, first: Array) -> None: ...
+
+class Plus(Plan):
+    def __init__(self, plan: Plan) -> None: ...
+
+class Several(Plan):
+    def __init__(self, *parts: tuple[Plan | None, tuple[int, ...]]) -> None: ...
+
+def Remembering(function: F) -> F: ...  # a class, which makes no difference to who calls its objects
+
+class Op:
+    def __init__(self, plan: Callable[..., Plan], required: int) -> None: ...
+    def __call__(self, arrays: tuple[Any, ...], arguments: tuple[Any, ...], out: Array | None = None) -> Any: ...
+
+class GemmPlan(Plan):
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        m: int,
+        n: int,
+        k: int,
+        isa: int,
+        threads: int,
+        double: bool,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+    ) -> None: ...
+
+class ConvPlan(Plan):
+    def __init__(
+        self,
+        which: int,
+        geometry: Any,
+        isa: int,
+        threads: int,
+        double: bool,
+        shape: tuple[int, ...] | None = None,
+    ) -> None: ...
     def info(self) -> dict[str, Any]: ...
 
-def conv(plan: ConvPlan, first: Array, second: Array, bias: Array | None, out: Array, verbose: bool) -> None: ...
-def conv_backward_bias(how: How, grad_output: Array, out: Array) -> None: ...
+class BiasPlan(Plan):
+    def __init__(self, grad_output: tuple[int, ...], rank: int, isa: int, threads: int, double: bool) -> None: ...
+
+class PoolPlan(Plan):
+    def __init__(
+        self,
+        which: int,
+        geometry: Any,
+        isa: int,
+        threads: int,
+        double: bool,
+        count_pad: bool = True,
+        divisor: float = 0,
+    ) -> None: ...
+
 def activation(how: How, kind: int, a: float, b: float, x: Array, dy: Array | None, out: Array) -> None: ...
 def prelu(how: How, x: Array, weight: Array, out: Array) -> None: ...
 def prelu_backward(how: How, x: Array, weight: Array, dy: Array, dx: Array, dw: Array) -> None: ...
-def pool(
-    how: How,
-    which: int,
-    geometry: Any,
-    x: Array,
-    y: Array,
-    index: Array | None = None,
-    count_pad: bool = True,
-    divisor: float = 0,
-) -> None: ...
 def scatter(how: How, kind: int, planes: int, index: Array, x: Array, y: Array) -> bool: ...
 def columns(
     how: How, adjoint: bool, geometry: Any, strides: tuple[int, ...], fill: float, x: Array, cols: Array

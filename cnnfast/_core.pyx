@@ -8,9 +8,12 @@ exception.  It never loops over elements.
 """
 
 import sys
+from contextvars import ContextVar
+from math import prod
 from time import perf_counter
 
 cimport numpy as cnp
+from cpython.contextvars cimport get_value
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -72,6 +75,14 @@ cdef Call begin(tuple how) except *:
     return call
 
 
+cdef Call begin_with(cf_options options) except *:
+    """A call with the options of a plan."""
+    cdef Call call
+    call.options = options
+    call.start = perf_counter() if _verbose else -1.0
+    return call
+
+
 cdef void report(Call call, str text, int threads, int64_t workspace) except *:
     """One line a call under CNNFAST_VERBOSE=1; `text` says op, problem, and what the plan chose."""
     ms = (perf_counter() - call.start) * 1e3
@@ -127,6 +138,9 @@ def max_threads():
     return cf_max_threads()
 
 
+include "boundary/settings.pxi"
+include "boundary/arrays.pxi"
+include "boundary/op.pxi"
 include "boundary/gemm.pxi"
 include "boundary/conv.pxi"
 include "boundary/activation.pxi"

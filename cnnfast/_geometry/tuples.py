@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import marshal
 import math
 import operator
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
+
+from cnnfast import _core
 
 Ints = tuple[int, ...]
 IntOrTuple = int | Sequence[int]
-F = TypeVar("F", bound=Callable[..., Any])
+
+cached = _core.Remembering
 
 # No array has more elements than fit an address space, and sums of a few such sizes still fit an int64.
 MAX_ELEMENTS = 2**62
 # Products of two arguments, such as stride and extent, fit an int64.
 MAX_ARGUMENT = 2**31 - 1
-
-# The format of marshal, from its version 3 on, depends on how often an object is referred to.
-_PLAIN = 2
-_REMEMBERED = 4096
 
 
 def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
@@ -45,32 +42,6 @@ def ints(op: str, name: str, value: object, rank: int, least: int | None = None)
     if max(numbers) > MAX_ARGUMENT:
         raise ValueError(f"{op}: {name} is {value!r} (expected at most {MAX_ARGUMENT})")
     return numbers if len(numbers) == rank else numbers * rank
-
-
-def freeze(value: Any) -> Any:
-    """Lists as tuples."""
-    return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
-
-
-def cached(function: F) -> F:
-    """Remember the results of a function of shapes and arguments, by their bytes: 1, 1.0 and True are equal as keys."""
-    remembered: dict[bytes, Any] = {}
-
-    @wraps(function)
-    def call(*arguments: Any) -> Any:
-        try:
-            key = marshal.dumps(arguments, _PLAIN)
-        except ValueError:  # an object that has no such form, and that the function should see
-            return function(*map(freeze, arguments))
-        result = remembered.get(key)
-        if result is None:
-            result = function(*map(freeze, arguments))
-            if len(remembered) >= _REMEMBERED:
-                remembered.clear()
-            remembered[key] = result
-        return result
-
-    return call  # type: ignore[return-value]
 
 
 def flag(op: str, name: str, value: Any) -> bool:

@@ -7,8 +7,25 @@ BACKWARD_WEIGHTS = CF_BACKWARD_WEIGHTS
 cdef tuple _PASSES = ("forward", "backward_data", "backward_weights")
 
 
-cdef class ConvPlan:
-    """How one pass of a convolution problem runs: a plain value, made once, used by any number of calls at once.
+cdef cf_conv_desc conv_desc(geometry, bint double) except *:
+    cdef cf_conv_desc d
+    cdef int lead = 3 - len(geometry.kernel)
+    d.dtype = CF_F64 if double else CF_F32
+    d.n, d.groups = geometry.n, geometry.groups
+    d.ic, d.oc = geometry.in_channels, geometry.out_channels
+    for axis in range(3):
+        at = axis - lead
+        d.in_[axis] = geometry.input[at] if at >= 0 else 1
+        d.out[axis] = geometry.output[at] if at >= 0 else 1
+        d.kernel[axis] = geometry.kernel[at] if at >= 0 else 1
+        d.stride[axis] = geometry.stride[at] if at >= 0 else 1
+        d.dil[axis] = geometry.dilation[at] if at >= 0 else 1
+        d.pad[axis] = geometry.pad_lo[at] if at >= 0 else 0
+    return d
+
+
+cdef class ConvPlan(Plan):
+    """One pass of a convolution problem.
 
     `geometry` has n, groups, in_channels, out_channels and the tuples input, output, kernel, stride, dilation, pad_lo,
     all as the convolution (not its adjoint) sees them, with one entry a spatial axis.
@@ -16,25 +33,34 @@ cdef class ConvPlan:
     cdef cf_conv_plan plan
     cdef object geometry
 
-    def __init__(self, int which, geometry, int isa, int threads, bint double):
-        cdef cf_conv_desc d
+    def __init__(self, int which, geometry, int isa, int threads, bint double, shape=None):
+        cdef cf_conv_desc d = conv_desc(geometry, double)
         cdef cf_options options
-        cdef int lead = 3 - len(geometry.kernel)
-        options.isa = <cf_isa>isa
-        options.threads = threads
-        d.dtype = CF_F64 if double else CF_F32
-        d.n, d.groups = geometry.n, geometry.groups
-        d.ic, d.oc = geometry.in_channels, geometry.out_channels
-        for axis in range(3):
-            at = axis - lead
-            d.in_[axis] = geometry.input[at] if at >= 0 else 1
-            d.out[axis] = geometry.output[at] if at >= 0 else 1
-            d.kernel[axis] = geometry.kernel[at] if at >= 0 else 1
-            d.stride[axis] = geometry.stride[at] if at >= 0 else 1
-            d.dil[axis] = geometry.dilation[at] if at >= 0 else 1
-            d.pad[axis] = geometry.pad_lo[at] if at >= 0 else 0
+        options.isa, options.threads = <cf_isa>isa, threads
         check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, &options))
-        self.geometry = geometry
+        self.geometry, self.shape = geometry, shape
+
+    cdef object run(self, tuple arrays, object out):
+        """Forward of (input, weight, bias), backward-data of (grad_output, weight, bias), backward-weights of
+        (input, grad_output); bias may be missing."""
+        cdef Call call = begin_with(self.plan.options)
+        cdef Workspace workspace = take_workspace(self.plan.workspace_bytes)
+        cdef cnp.ndarray result = new_array(self.shape, cnp.PyArray_TYPE(arrays[0])) if out is None else out
+        cdef void *a = data_of(arrays[0])
+        cdef void *b = data_of(arrays[1])
+        cdef void *c = data_of(arrays[2]) if len(arrays) > 2 else NULL
+        cdef void *y = data_of(result)
+        with nogil:
+            if self.plan.pass_ == CF_FORWARD:
+                cf_conv_forward(&self.plan, a, b, c, y, workspace.data())
+            elif self.plan.pass_ == CF_BACKWARD_DATA:
+                cf_conv_backward_data(&self.plan, a, b, c, y, workspace.data())
+            else:
+                cf_conv_backward_weights(&self.plan, a, b, y, workspace.data())
+        give_back(workspace)
+        if call.start >= 0:
+            sys.stderr.write(f"cnnfast: {self}, {(perf_counter() - call.start) * 1e3:.3f} ms\n")
+        return result
 
     def info(self):
         """What the plan chose, for tests and reports."""
@@ -67,43 +93,26 @@ cdef class ConvPlan:
                 f"{info['threads']} threads, workspace {info['workspace']} B")
 
 
-cdef void report_conv(ConvPlan plan, double start) except *:
-    sys.stderr.write(f"cnnfast: {plan}, {(perf_counter() - start) * 1e3:.3f} ms\n")
+cdef class BiasPlan(Plan):
+    """Sums of a grad_output of this shape, (n, channels, ...) or without n, over all axes but the channels."""
+    cdef cf_options options
+    cdef int64_t n, channels, points
 
+    def __init__(self, tuple grad_output, int rank, int isa, int threads, bint double):
+        self.options.isa, self.options.threads = <cf_isa>isa, threads
+        self.shape = grad_output[-rank - 1:-rank]
+        self.n, self.channels = prod(grad_output[:-rank - 1]), self.shape[0]
+        self.points = prod(grad_output[-rank:])
 
-def conv(ConvPlan plan, cnp.ndarray first, cnp.ndarray second, cnp.ndarray bias, cnp.ndarray out, bint verbose):
-    """One pass: forward (input, weight), backward-data (grad_output, weight), backward-weights (input, grad_output)."""
-    cdef double start = perf_counter() if verbose else 0.0
-    cdef Workspace workspace = take_workspace(plan.plan.workspace_bytes)
-    cdef void *a = data_of(first)
-    cdef void *b = data_of(second)
-    cdef void *c = data_of(bias)
-    cdef void *y = data_of(out)
-    with nogil:
-        if plan.plan.pass_ == CF_FORWARD:
-            cf_conv_forward(&plan.plan, a, b, c, y, workspace.data())
-        elif plan.plan.pass_ == CF_BACKWARD_DATA:
-            cf_conv_backward_data(&plan.plan, a, b, c, y, workspace.data())
-        else:
-            cf_conv_backward_weights(&plan.plan, a, b, y, workspace.data())
-    give_back(workspace)
-    if verbose:
-        report_conv(plan, start)
-
-
-def conv_backward_bias(tuple how, cnp.ndarray grad_output, cnp.ndarray out):
-    """Sum of grad_output (n, channels, ...) over all axes but the channels."""
-    cdef Call call = begin(how)
-    cdef int64_t n = grad_output.shape[0], channels = grad_output.shape[1], points = 1
-    cdef int axis
-    for axis in range(2, grad_output.ndim):
-        points *= grad_output.shape[axis]
-    cdef cf_dtype dtype = dtype_of(grad_output)
-    cdef void *dy = data_of(grad_output)
-    cdef void *db = data_of(out)
-    cdef cf_status status
-    with nogil:
-        status = cf_conv_backward_bias(dtype, &call.options, n, channels, points, dy, db)
-    check(status)
-    if call.start >= 0:
-        report(call, f"conv_backward_bias n{n}c{channels}x{points}", call.options.threads, 0)
+    cdef object run(self, tuple arrays, object out):
+        cdef Call call = begin_with(self.options)
+        cdef cnp.ndarray grad_output = arrays[0]
+        cdef cnp.ndarray result = new_array(self.shape, cnp.PyArray_TYPE(grad_output)) if out is None else out
+        cdef cf_dtype dtype = dtype_of(grad_output)
+        cdef void *dy = data_of(grad_output)
+        cdef void *db = data_of(result)
+        with nogil:
+            cf_conv_backward_bias(dtype, &self.options, self.n, self.channels, self.points, dy, db)
+        if call.start >= 0:
+            report(call, f"conv_backward_bias n{self.n}c{self.channels}x{self.points}", call.options.threads, 0)
+        return result

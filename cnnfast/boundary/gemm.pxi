@@ -1,26 +1,37 @@
 # Matrix product: csrc/ops/gemm.h.
 
 
-def gemm(tuple how, cnp.ndarray a, bint transpose_a, cnp.ndarray b, bint transpose_b, cnp.ndarray bias,
-         cnp.ndarray out):
-    """out (m, n) = op(a) op(b) + bias, where op transposes a packed matrix if asked; bias (n,) or None."""
-    cdef cf_gemm_desc d
+cdef class GemmPlan(Plan):
+    """(m, n) = op(a) op(b) + bias, where op transposes a packed matrix if asked; bias has n elements or is missing."""
     cdef cf_gemm_plan plan
-    cdef Call call = begin(how)
-    d.dtype = dtype_of(a)
-    d.m, d.n, d.k = out.shape[0], out.shape[1], a.shape[0 if transpose_a else 1]
-    d.a_rs = 1 if transpose_a else d.k
-    d.a_cs = d.m if transpose_a else 1
-    d.b_rs = 1 if transpose_b else d.n
-    d.b_cs = d.k if transpose_b else 1
-    check(cf_gemm_plan_init(&plan, &d, &call.options))
-    cdef Workspace workspace = take_workspace(plan.workspace_bytes)
-    cdef void *pa = data_of(a)
-    cdef void *pb = data_of(b)
-    cdef void *pbias = data_of(bias)
-    cdef void *pout = data_of(out)
-    with nogil:
-        cf_gemm(&plan, pa, pb, pbias, pout, workspace.data())
-    give_back(workspace)
-    if call.start >= 0:
-        report(call, f"gemm m{d.m}n{d.n}k{d.k}", plan.options.threads, plan.workspace_bytes)
+
+    def __init__(
+        self, tuple shape, int64_t m, int64_t n, int64_t k, int isa, int threads, bint double,
+        bint transpose_a=False, bint transpose_b=False,
+    ):
+        cdef cf_options options
+        cdef cf_gemm_desc d
+        options.isa, options.threads = <cf_isa>isa, threads
+        d.dtype = CF_F64 if double else CF_F32
+        d.m, d.n, d.k = m, n, k
+        d.a_rs, d.a_cs = 1 if transpose_a else k, m if transpose_a else 1
+        d.b_rs, d.b_cs = 1 if transpose_b else n, k if transpose_b else 1
+        check(cf_gemm_plan_init(&self.plan, &d, &options))
+        self.shape = shape
+
+    cdef object run(self, tuple arrays, object out):
+        """Of (a, b, bias); bias may be missing."""
+        cdef Call call = begin_with(self.plan.options)
+        cdef Workspace workspace = take_workspace(self.plan.workspace_bytes)
+        cdef cnp.ndarray result = new_array(self.shape, cnp.PyArray_TYPE(arrays[0])) if out is None else out
+        cdef void *a = data_of(arrays[0])
+        cdef void *b = data_of(arrays[1])
+        cdef void *c = data_of(arrays[2]) if len(arrays) > 2 else NULL
+        cdef void *y = data_of(result)
+        with nogil:
+            cf_gemm(&self.plan, a, b, c, y, workspace.data())
+        give_back(workspace)
+        if call.start >= 0:
+            d = self.plan.desc
+            report(call, f"gemm m{d.m}n{d.n}k{d.k}", call.options.threads, self.plan.workspace_bytes)
+        return result

@@ -12,10 +12,10 @@ GATHER = CF_GATHER
 cdef tuple _POOL_PASSES = ("max_pool", "max_pool with indices", "average_pool", "average_pool_backward")
 
 
-cdef cf_pool_desc pool_desc(geometry, cnp.ndarray array, bint count_pad, double divisor) except *:
+cdef cf_pool_desc pool_desc(geometry, bint double, bint count_pad, double divisor) except *:
     cdef cf_pool_desc d
     cdef int lead = 3 - len(geometry.input)
-    d.dtype = dtype_of(array)
+    d.dtype = CF_F64 if double else CF_F32
     d.adaptive = geometry.kernel is None
     d.count_pad = count_pad
     d.divisor = divisor
@@ -33,34 +33,39 @@ cdef cf_pool_desc pool_desc(geometry, cnp.ndarray array, bint count_pad, double 
     return d
 
 
-def pool(
-    tuple how,
-    int which,
-    geometry,
-    cnp.ndarray x,
-    cnp.ndarray y,
-    cnp.ndarray index=None,
-    bint count_pad=True,
-    double divisor=0,
-):
-    """One pass: y and, with MAX_POOL_INDEX, index (int64) of x; backward y = grad_input of x = grad_output.
+cdef class PoolPlan(Plan):
+    """One pass of pooling: of (input,), backward of (grad_output,); MAX_POOL_INDEX gives (maxima, int64 indices).
 
-    `geometry` has planes and the tuples input, output, kernel, stride, dilation, pad, pad_hi; kernel is None if it is
-    adaptive.  An average divides by `divisor`, if that is 0 by the points of the window.
+    `geometry` has planes, input_shape, output_shape and the tuples input, output, kernel, stride, dilation, pad and
+    pad_hi; kernel is None if it is adaptive.  An average divides by `divisor`, if that is 0 by the window's points.
     """
-    cdef Call call = begin(how)
     cdef cf_pool_plan plan
-    cdef cf_pool_desc d = pool_desc(geometry, x, count_pad, divisor)
-    check(cf_pool_plan_init(&plan, <cf_pool_pass>which, &d, &call.options))
-    cdef Workspace workspace = take_workspace(plan.workspace_bytes)
-    cdef void *px = data_of(x)
-    cdef void *py = data_of(y)
-    cdef int64_t *pi = <int64_t *>data_of(index)
-    with nogil:
-        cf_pool(&plan, px, py, pi, workspace.data())
-    give_back(workspace)
-    if call.start >= 0:
-        report(call, f"{_POOL_PASSES[which]} {geometry}", plan.options.threads, plan.workspace_bytes)
+    cdef cf_pool_pass which
+    cdef object geometry
+
+    def __init__(self, int which, geometry, int isa, int threads, bint double, bint count_pad=True, double divisor=0):
+        cdef cf_options options
+        cdef cf_pool_desc d = pool_desc(geometry, double, count_pad, divisor)
+        options.isa, options.threads = <cf_isa>isa, threads
+        check(cf_pool_plan_init(&self.plan, <cf_pool_pass>which, &d, &options))
+        self.which, self.geometry = <cf_pool_pass>which, geometry
+        self.shape = geometry.input_shape if which == CF_AVERAGE_POOL_BACKWARD else geometry.output_shape
+
+    cdef object run(self, tuple arrays, object out):
+        cdef Call call = begin_with(self.plan.options)
+        cdef Workspace workspace = take_workspace(self.plan.workspace_bytes)
+        cdef cnp.ndarray result = new_array(self.shape, cnp.PyArray_TYPE(arrays[0])) if out is None else out
+        cdef cnp.ndarray index = new_array(self.shape, cnp.NPY_INT64) if self.which == CF_MAX_POOL_INDEX else None
+        cdef void *x = data_of(arrays[0])
+        cdef void *y = data_of(result)
+        cdef int64_t *i = <int64_t *>data_of(index)
+        with nogil:
+            cf_pool(&self.plan, x, y, i, workspace.data())
+        give_back(workspace)
+        if call.start >= 0:
+            text = f"{_POOL_PASSES[<int>self.which]} {self.geometry}"
+            report(call, text, call.options.threads, self.plan.workspace_bytes)
+        return result if index is None else (result, index)
 
 
 def scatter(tuple how, int kind, int64_t planes, cnp.ndarray index, cnp.ndarray x, cnp.ndarray y):

@@ -1,67 +1,100 @@
-"""What the functions of conv.py share: cached plans, outputs, checks of gradients."""
+"""The ops behind the functions of conv.py: how each plans its passes from shapes and arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
-from cnnfast import _arrays, _config, _core
+from cnnfast import _core
+from cnnfast._geometry import convolution as geometry
 from cnnfast._geometry.convolution import Conv
+from cnnfast._geometry.tuples import same_shape
+from cnnfast.functional._op import Op, Settings
 
 Array = NDArray[Any]
 Ints = int | Sequence[int]
+Shape = tuple[int, ...]
 Mask = tuple[bool, bool, bool]
 ALGORITHMS = ("auto", "direct", "winograd")
 
 
-@lru_cache(maxsize=1024)
-def _plan(which: int, problem: Conv, isa: int, threads: int, double: bool) -> _core.ConvPlan:
-    return _core.ConvPlan(which, problem, isa, threads, double)
+class _Direction(NamedTuple):
+    """Convolution or transposed convolution, each being the other's gradient with respect to the input."""
+
+    name: str
+    problem: Callable[..., Conv]
+    forward: int
+    backward: int
+    weight_gradient: tuple[int, int]  # which of (grad_output, input) the convolution reads, and which it writes
 
 
-def _run(which: int, problem: Conv, first: Array, second: Array, bias: Array | None, out: Array) -> None:
-    isa, threads, verbose = _config.how()
-    plan = _plan(which, problem, isa, threads, out.dtype == np.float64)
-    _core.conv(plan, first, second, bias, out, verbose)
+_CONV = _Direction("conv", geometry.conv, _core.FORWARD, _core.BACKWARD_DATA, (1, 0))
+_TRANSPOSE = _Direction("conv_transpose", geometry.conv_transpose, _core.BACKWARD_DATA, _core.FORWARD, (0, 1))
 
 
-def check_algorithm(op: str, algo: str) -> None:
+def _check_algorithm(op: str, algo: Any) -> None:
     if algo not in ALGORITHMS:
         raise ValueError(f"{op}: algo is {algo!r} (expected one of {', '.join(map(repr, ALGORITHMS))})")
 
 
-def shape_of(array: Array | None) -> tuple[int, ...] | None:
-    return None if array is None else array.shape
-
-
-def apply(
-    which: int, op: str, problem: Conv, rank: int, x: Array, weight: Array, bias: Array | None, out: Any
-) -> Array:
-    """Forward or backward-data of a batch, or of one image."""
+def _result_shape(which: int, problem: Conv, rank: int, batch: Shape) -> Shape:
+    """Of a pass over a batch, or over one image as `batch`, the shape of the source, says."""
     shape = problem.output_shape if which == _core.FORWARD else problem.input_shape
-    final = shape if x.ndim == rank + 2 else shape[1:]
-    with _arrays.into(op, out, final, x.dtype, x, weight, bias) as y:
-        _run(which, problem, x, weight, bias, y)
-    return y if out is None else out  # type: ignore[no-any-return]
+    return shape[len(batch) == rank + 1 :]
 
 
-def check_gradient(op: str, name: str, grad: Array, expected: tuple[int, ...]) -> None:
-    if grad.shape != expected:
-        raise ValueError(f"{op}: {name} has shape {grad.shape} (expected {expected})")
+def _forward(
+    to: _Direction, op: str, rank: int, how: Settings, x: Shape, w: Shape, b: Shape | None, *arguments: Any
+) -> _core.Plan:
+    *windows, algo = arguments
+    _check_algorithm(op, algo)
+    problem = to.problem(op, rank, x, w, b, *windows)
+    return _core.ConvPlan(to.forward, problem, *how, _result_shape(to.forward, problem, rank, x))
 
 
-def grad_bias(grad_output: Array, rank: int) -> Array:
-    batch = grad_output.reshape(-1, *grad_output.shape[-rank - 1 :])
-    result = np.empty(batch.shape[1], batch.dtype)
-    _core.conv_backward_bias(_config.how(), batch, result)
-    return result
+def _backward(
+    to: _Direction, op: str, rank: int, how: Settings, dy: Shape, x: Shape, w: Shape, *arguments: Any
+) -> _core.Plan:
+    *windows, mask = arguments
+    problem = to.problem(op, rank, x, w, None, *windows)
+    same_shape(op, "grad_output", dy, _result_shape(to.forward, problem, rank, x))
+    return _core.Several(
+        (_core.ConvPlan(to.backward, problem, *how, x) if mask[0] else None, (0, 2)),
+        (_core.ConvPlan(_core.BACKWARD_WEIGHTS, problem, *how, w) if mask[1] else None, to.weight_gradient),
+        (_core.BiasPlan(dy, rank, *how) if mask[2] else None, (0,)),
+    )
 
 
-def grad_weight(problem: Conv, first: Array, second: Array) -> Array:
-    result = np.empty(problem.weight_shape, first.dtype)
-    _run(_core.BACKWARD_WEIGHTS, problem, first, second, None, result)
-    return result
+def _input_gradient(
+    to: _Direction, op: str, rank: int, how: Settings, dy: Shape, w: Shape, input_size: Any, *windows: Any
+) -> _core.Plan:
+    x = geometry.size(op, "input_size", input_size)
+    problem = to.problem(op, rank, x, w, None, *windows)
+    same_shape(op, "grad_output", dy, _result_shape(to.forward, problem, rank, x))
+    return _core.ConvPlan(to.backward, problem, *how, x)
+
+
+def _weight_gradient(
+    to: _Direction, op: str, rank: int, how: Settings, x: Shape, dy: Shape, weight_size: Any, *windows: Any
+) -> _core.Plan:
+    w = geometry.size(op, "weight_size", weight_size)
+    problem = to.problem(op, rank, x, w, None, *windows)
+    same_shape(op, "grad_output", dy, _result_shape(to.forward, problem, rank, x))
+    return _core.ConvPlan(_core.BACKWARD_WEIGHTS, problem, *how, w)
+
+
+def _ops(to: _Direction, suffix: str, plan: Callable[..., _core.Plan], *arrays: str) -> dict[int, Op]:
+    """The op of each rank."""
+    names = {rank: f"{to.name}{rank}d{suffix}" for rank in (1, 2, 3)}
+    return {rank: Op(name, partial(plan, to, name, rank), *arrays) for rank, name in names.items()}
+
+
+CONV = _ops(_CONV, "", _forward, "input", "weight", "bias?")
+CONV_BACKWARD = _ops(_CONV, "_backward", _backward, "grad_output", "input", "weight")
+CONV_INPUT = _ops(_CONV, "_input", _input_gradient, "grad_output", "weight")
+CONV_WEIGHT = _ops(_CONV, "_weight", _weight_gradient, "input", "grad_output")
+TRANSPOSE = _ops(_TRANSPOSE, "", _forward, "input", "weight", "bias?")
+TRANSPOSE_BACKWARD = _ops(_TRANSPOSE, "_backward", _backward, "grad_output", "input", "weight")

@@ -58,10 +58,10 @@ def problem(
 
 
 def forward(op: str, p: Problem, own: bool, mean: Array, variance: Array, x: Array, out: Array | None) -> Array:
-    with _arrays.into(op, out, x.shape, x.dtype, x, p.weight, p.bias) as y:
-        if x.size:
-            _core.norm_forward(_config.how(), p.x, p.groups, own, p.weight, p.bias, p.eps, mean, variance, y)
-    return y if out is None else out
+    y = _arrays.target(op, out, x.shape, x.dtype, x, p.weight, p.bias)
+    if x.size:
+        _core.norm_forward(_config.how(), p.x, p.groups, own, p.weight, p.bias, p.eps, mean, variance, y)
+    return _arrays.deliver(y, out)
 
 
 def backward(

@@ -1,29 +1,34 @@
-"""What the pools share: running windows forward and backward, and moving elements by index."""
+"""The ops behind the pools: how each plans its passes from shapes and arguments, and moving elements by index."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
+from cnnfast._geometry import pooling as geometry
+from cnnfast._geometry.convolution import size
 from cnnfast._geometry.pooling import Pool
-from cnnfast._geometry.tuples import same_shape
+from cnnfast._geometry.tuples import flag, integer, same_shape
+from cnnfast.functional._op import Op, Settings
 
 Array = NDArray[Any]
 Ints = int | Sequence[int]
+Shape = tuple[int, ...]
 
 
-def maximum(op: str, windows: Pool, x: Array, return_indices: bool, out: Any) -> Any:
+def maximum(windows: Pool, how: Settings, return_indices: Any) -> _core.Plan:
     """Maxima, and with `return_indices` where they were found."""
-    indices = np.empty(windows.output_shape, np.int64) if return_indices else None
-    which = _core.MAX_POOL if indices is None else _core.MAX_POOL_INDEX
-    with _arrays.into(op, out, windows.output_shape, x.dtype, x) as y:
-        _core.pool(_config.how(), which, windows, x, y, indices)
-    result = y if out is None else out
-    return result if indices is None else (result, indices)
+    which = _core.MAX_POOL_INDEX if return_indices else _core.MAX_POOL
+    return _core.PoolPlan(which, windows, *how)
+
+
+def average_backward(op: str, windows: Pool, how: Settings, dy: Shape, count_pad: bool, divisor: float) -> _core.Plan:
+    same_shape(op, "grad_output", dy, windows.output_shape)
+    return _core.PoolPlan(_core.AVERAGE_POOL_BACKWARD, windows, *how, count_pad, divisor)
 
 
 def maximum_backward(op: str, windows: Pool, grad_output: ArrayLike, indices: ArrayLike) -> Array:
@@ -34,23 +39,71 @@ def maximum_backward(op: str, windows: Pool, grad_output: ArrayLike, indices: Ar
     return by_index(op, _core.SCATTER_ADD, windows.planes, index, dy, windows.input_shape)
 
 
-def average(op: str, windows: Pool, x: Array, count_pad: bool, divisor: float, out: Any) -> Array:
-    with _arrays.into(op, out, windows.output_shape, x.dtype, x) as y:
-        _core.pool(_config.how(), _core.AVERAGE_POOL, windows, x, y, None, count_pad, divisor)
-    return y if out is None else out  # type: ignore[no-any-return]
-
-
-def average_backward(op: str, windows: Pool, grad_output: ArrayLike, count_pad: bool, divisor: float) -> Array:
-    (dy,) = _arrays.floating(op, grad_output=grad_output)
-    same_shape(op, "grad_output", dy.shape, windows.output_shape)
-    dx = np.empty(windows.input_shape, dy.dtype)
-    _core.pool(_config.how(), _core.AVERAGE_POOL_BACKWARD, windows, dy, dx, None, count_pad, divisor)
-    return dx
-
-
-def by_index(op: str, kind: int, planes: int, indices: Array, x: Array, shape: tuple[int, ...]) -> Array:
+def by_index(op: str, kind: int, planes: int, indices: Array, x: Array, shape: Shape) -> Array:
     """Scatter to, or gather from, the places in each plane that `indices` names."""
-    result = np.empty(shape, x.dtype)
+    result = _core.empty(shape, x.dtype)
     if not _core.scatter(_config.how(), kind, planes, indices, x, result):
         raise ValueError(f"{op}: indices has values outside of the plane (expected flat places in each plane)")
     return result
+
+
+def _divisor(op: str, value: Any) -> float:
+    """0 stands for none."""
+    if value is None:
+        return 0.0
+    divisor = integer(op, "divisor_override", value)
+    if divisor == 0:
+        raise ValueError(f"{op}: divisor_override is 0 (expected another number)")
+    return float(divisor)
+
+
+def _max_pool(op: str, rank: int, how: Settings, x: Shape, *arguments: Any) -> _core.Plan:
+    *windows, return_indices = arguments
+    return maximum(geometry.pool(op, rank, x, *windows), how, return_indices)
+
+
+def _avg_windows(op: str, rank: int, x: Shape, *arguments: Any) -> tuple[Pool, bool, float]:
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override = arguments
+    divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
+    return geometry.average(op, rank, x, kernel_size, stride, padding, ceil_mode), count_pad, divisor
+
+
+def _avg_pool(op: str, rank: int, how: Settings, x: Shape, *arguments: Any) -> _core.Plan:
+    windows, count_pad, divisor = _avg_windows(op, rank, x, *arguments)
+    return _core.PoolPlan(_core.AVERAGE_POOL, windows, *how, count_pad, divisor)
+
+
+def _avg_pool_backward(op: str, rank: int, how: Settings, dy: Shape, input_size: Any, *arguments: Any) -> _core.Plan:
+    windows, count_pad, divisor = _avg_windows(op, rank, size(op, "input_size", input_size), *arguments)
+    return average_backward(op, windows, how, dy, count_pad, divisor)
+
+
+def _adaptive_max_pool(
+    op: str, rank: int, how: Settings, x: Shape, output_size: Any, return_indices: Any
+) -> _core.Plan:
+    return maximum(geometry.adaptive(op, rank, x, output_size, False), how, return_indices)
+
+
+def _adaptive_avg_pool(op: str, rank: int, how: Settings, x: Shape, output_size: Any) -> _core.Plan:
+    return _core.PoolPlan(_core.AVERAGE_POOL, geometry.adaptive(op, rank, x, output_size, True), *how, False)
+
+
+def _adaptive_avg_pool_backward(
+    op: str, rank: int, how: Settings, dy: Shape, input_size: Any, output_size: Any
+) -> _core.Plan:
+    windows = geometry.adaptive(op, rank, size(op, "input_size", input_size), output_size, True)
+    return average_backward(op, windows, how, dy, False, 0.0)
+
+
+def _ops(name: str, plan: Callable[..., _core.Plan], array: str = "input") -> dict[int, Op]:
+    """The op of each rank; N in the name stands for the rank."""
+    names = {rank: name.replace("N", str(rank)) for rank in (1, 2, 3)}
+    return {rank: Op(name, partial(plan, name, rank), array) for rank, name in names.items()}
+
+
+MAX_POOL = _ops("max_poolNd", _max_pool)
+AVG_POOL = _ops("avg_poolNd", _avg_pool)
+AVG_POOL_BACKWARD = _ops("avg_poolNd_backward", _avg_pool_backward, "grad_output")
+ADAPTIVE_MAX_POOL = _ops("adaptive_max_poolNd", _adaptive_max_pool)
+ADAPTIVE_AVG_POOL = _ops("adaptive_avg_poolNd", _adaptive_avg_pool)
+ADAPTIVE_AVG_POOL_BACKWARD = _ops("adaptive_avg_poolNd_backward", _adaptive_avg_pool_backward, "grad_output")

@@ -45,9 +45,9 @@ def _forward(
     (x,) = _arrays.floating(op, input=input)
     if inplace:
         out = _arrays.in_place(op, input, out)
-    with _arrays.into(op, out, x.shape, x.dtype, None if x is out else x) as y:
-        _core.activation(_config.how(), _core.ACTIVATIONS[kind], a, b, x, None, y)
-    return y if out is None else out
+    y = _arrays.target(op, out, x.shape, x.dtype, None if x is out else x)
+    _core.activation(_config.how(), _core.ACTIVATIONS[kind], a, b, x, None, y)
+    return _arrays.deliver(y, out)
 
 
 def _backward(op: str, kind: str, grad_output: ArrayLike, input: ArrayLike, a: float = 0.0, b: float = 0.0) -> Array:
@@ -235,9 +235,9 @@ def prelu(input: ArrayLike, weight: ArrayLike, *, out: Array | None = None) -> A
     """
     x, w = _arrays.floating("prelu", input=input, weight=weight)
     view = _prelu_views("prelu", x, w)
-    with _arrays.into("prelu", out, x.shape, x.dtype, x, w) as y:
-        _core.prelu(_config.how(), view, w.reshape(-1), y)
-    return y if out is None else out
+    y = _arrays.target("prelu", out, x.shape, x.dtype, x, w)
+    _core.prelu(_config.how(), view, w.reshape(-1), y)
+    return _arrays.deliver(y, out)
 
 
 def prelu_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from cnnfast import _arrays
 from cnnfast._geometry import pooling as geometry
 from cnnfast._geometry.convolution import size
+from cnnfast.functional import _pooling as ops
 from cnnfast.functional._naming import ranks
-from cnnfast.functional._pooling import Array, average, average_backward, maximum, maximum_backward
+from cnnfast.functional._pooling import Array, maximum_backward
 
 _FAMILIES = ("adaptive_avg_pool", "adaptive_max_pool")
 __all__ = [f"{family}{rank}d{suffix}" for family in _FAMILIES for rank in (1, 2, 3) for suffix in ("", "_backward")]
@@ -48,9 +48,7 @@ def adaptive_avg_poolNd(rank: int, input: ArrayLike, output_size: Any, *, out: A
     >>> adaptive_avg_poolNd(np.ones((1, 2, SHAPE)), 3).shape == (1, 2, *(3,) * RANK)
     True
     """
-    op = f"adaptive_avg_pool{rank}d"
-    (x,) = _arrays.floating(op, input=input)
-    return average(op, geometry.adaptive(op, rank, x.shape, output_size, True), x, False, 0.0, out)
+    return ops.ADAPTIVE_AVG_POOL[rank]((input,), (output_size,), out)
 
 
 @ranks
@@ -58,9 +56,7 @@ def adaptive_avg_poolNd_backward(
     rank: int, grad_output: ArrayLike, input_size: Sequence[int], output_size: Any
 ) -> Array:
     """Gradient of `adaptive_avg_poolNd` with respect to an input of shape `input_size`; arguments as there."""
-    op = f"adaptive_avg_pool{rank}d_backward"
-    windows = geometry.adaptive(op, rank, size(op, "input_size", input_size), output_size, True)
-    return average_backward(op, windows, grad_output, False, 0.0)
+    return ops.ADAPTIVE_AVG_POOL_BACKWARD[rank]((grad_output,), (input_size, output_size))
 
 
 @ranks
@@ -94,9 +90,7 @@ def adaptive_max_poolNd(
     >>> adaptive_max_poolNd(np.ones((1, 2, SHAPE)), 3).shape == (1, 2, *(3,) * RANK)
     True
     """
-    op = f"adaptive_max_pool{rank}d"
-    (x,) = _arrays.floating(op, input=input)
-    return maximum(op, geometry.adaptive(op, rank, x.shape, output_size, False), x, return_indices, out)
+    return ops.ADAPTIVE_MAX_POOL[rank]((input,), (output_size, return_indices), out)
 
 
 @ranks

@@ -52,15 +52,15 @@ def _shape(p: Conv, axes: Sequence[int], words: Sequence[int]) -> tuple[int, ...
 def _gather(
     op: str, p: Conv, axes: Sequence[int], shape: tuple[int, ...], x: Array, pad_value: float, out: Any
 ) -> Array:
-    with _arrays.into(op, out, shape, x.dtype, x) as columns:
-        _core.columns(_config.how(), False, p, _strides(p, axes), pad_value, x, columns)
-    return columns if out is None else out  # type: ignore[no-any-return]
+    columns = _arrays.target(op, out, shape, x.dtype, x)
+    _core.columns(_config.how(), False, p, _strides(p, axes), pad_value, x, columns)
+    return _arrays.deliver(columns, out)
 
 
 def _scatter(op: str, p: Conv, axes: Sequence[int], shape: tuple[int, ...], columns: Array, out: Any) -> Array:
-    with _arrays.into(op, out, shape, columns.dtype, columns) as x:
-        _core.columns(_config.how(), True, p, _strides(p, axes), 0.0, x, columns)
-    return x if out is None else out  # type: ignore[no-any-return]
+    x = _arrays.target(op, out, shape, columns.dtype, columns)
+    _core.columns(_config.how(), True, p, _strides(p, axes), 0.0, x, columns)
+    return _arrays.deliver(x, out)
 
 
 def im2col(

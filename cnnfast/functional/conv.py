@@ -6,20 +6,9 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from cnnfast import _arrays, _core
-from cnnfast._geometry import convolution as geometry
 from cnnfast._geometry.convolution import Padding
-from cnnfast.functional._convolution import (
-    Array,
-    Ints,
-    Mask,
-    apply,
-    check_algorithm,
-    check_gradient,
-    grad_bias,
-    grad_weight,
-    shape_of,
-)
+from cnnfast.functional import _convolution as ops
+from cnnfast.functional._convolution import Array, Ints, Mask
 from cnnfast.functional._naming import ranks
 
 Gradients = tuple[Array | None, Array | None, Array | None]
@@ -81,11 +70,7 @@ def convNd(
     >>> out.shape == (1, 4, SHAPE), float(out.max()) == 2 * 3**RANK
     (True, True)
     """
-    op = f"conv{rank}d"
-    check_algorithm(op, algo)
-    x, w, b = _arrays.floating(op, "bias", input=input, weight=weight, bias=bias)
-    problem = geometry.conv(op, rank, x.shape, w.shape, shape_of(b), stride, padding, dilation, groups)
-    return apply(_core.FORWARD, op, problem, rank, x, w, b, out)
+    return ops.CONV[rank]((input, weight, bias), (stride, padding, dilation, groups, algo), out)
 
 
 @ranks
@@ -138,13 +123,8 @@ def conv_transposeNd(
     >>> out.shape[2:] == (16,) * RANK
     True
     """
-    op = f"conv_transpose{rank}d"
-    check_algorithm(op, algo)
-    x, w, b = _arrays.floating(op, "bias", input=input, weight=weight, bias=bias)
-    problem = geometry.conv_transpose(
-        op, rank, x.shape, w.shape, shape_of(b), stride, padding, output_padding, groups, dilation
-    )
-    return apply(_core.BACKWARD_DATA, op, problem, rank, x, w, b, out)
+    arguments = stride, padding, output_padding, groups, dilation, algo
+    return ops.TRANSPOSE[rank]((input, weight, bias), arguments, out)
 
 
 @ranks
@@ -178,15 +158,7 @@ def convNd_backward(
     TypeError, ValueError
         As `convNd`, and if `grad_output` has not the shape of its output.
     """
-    op = f"conv{rank}d_backward"
-    dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
-    problem = geometry.conv(op, rank, x.shape, w.shape, None, stride, padding, dilation, groups)
-    check_gradient(op, "grad_output", dy, problem.output_shape[x.ndim == rank + 1 :])
-    return (
-        apply(_core.BACKWARD_DATA, op, problem, rank, dy, w, None, None) if output_mask[0] else None,
-        grad_weight(problem, x, dy) if output_mask[1] else None,
-        grad_bias(dy, rank) if output_mask[2] else None,
-    )
+    return ops.CONV_BACKWARD[rank]((grad_output, input, weight), (stride, padding, dilation, groups, output_mask))
 
 
 @ranks
@@ -221,17 +193,8 @@ def conv_transposeNd_backward(
     TypeError, ValueError
         As `conv_transposeNd`, and if `grad_output` has not the shape of its output.
     """
-    op = f"conv_transpose{rank}d_backward"
-    dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
-    problem = geometry.conv_transpose(
-        op, rank, x.shape, w.shape, None, stride, padding, output_padding, groups, dilation
-    )
-    check_gradient(op, "grad_output", dy, problem.input_shape[x.ndim == rank + 1 :])
-    return (
-        apply(_core.FORWARD, op, problem, rank, dy, w, None, None) if output_mask[0] else None,
-        grad_weight(problem, dy, x) if output_mask[1] else None,
-        grad_bias(dy, rank) if output_mask[2] else None,
-    )
+    arguments = stride, padding, output_padding, groups, dilation, output_mask
+    return ops.TRANSPOSE_BACKWARD[rank]((grad_output, input, weight), arguments)
 
 
 @ranks
@@ -251,12 +214,7 @@ def convNd_input(
     -------
     ndarray, shape `input_size`
     """
-    op = f"conv{rank}d_input"
-    w, dy = _arrays.floating(op, weight=weight, grad_output=grad_output)
-    size = geometry.size(op, "input_size", input_size)
-    problem = geometry.conv(op, rank, size, w.shape, None, stride, padding, dilation, groups)
-    check_gradient(op, "grad_output", dy, problem.output_shape[len(size) == rank + 1 :])
-    return apply(_core.BACKWARD_DATA, op, problem, rank, dy, w, None, None)
+    return ops.CONV_INPUT[rank]((grad_output, weight), (input_size, stride, padding, dilation, groups))
 
 
 @ranks
@@ -276,12 +234,7 @@ def convNd_weight(
     -------
     ndarray, shape `weight_size`
     """
-    op = f"conv{rank}d_weight"
-    x, dy = _arrays.floating(op, input=input, grad_output=grad_output)
-    size = geometry.size(op, "weight_size", weight_size)
-    problem = geometry.conv(op, rank, x.shape, size, None, stride, padding, dilation, groups)
-    check_gradient(op, "grad_output", dy, problem.output_shape[x.ndim == rank + 1 :])
-    return grad_weight(problem, x, dy)
+    return ops.CONV_WEIGHT[rank]((input, grad_output), (weight_size, stride, padding, dilation, groups))
 
 
 conv1d, conv2d, conv3d = convNd

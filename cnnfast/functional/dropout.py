@@ -43,12 +43,12 @@ def _seed(op: str, seed: Any) -> int:
 def _drop(op: str, name: str, rank: int, x: Array, p: float, seed: int, out: Array | None) -> Array:
     """Drop elements (rank 0), or what follows the axes that number the channels."""
     points = math.prod(x.shape[channel_axes(op, name, x.shape, rank) :]) if rank else 1
-    with _arrays.into(op, out, x.shape, x.dtype, None if x is out else x) as y:
-        if p == 1:
-            y[...] = 0
-        elif x.size:
-            _core.dropout(_config.how(), p, seed, points, x, y)
-    return y if out is None else out
+    y = _arrays.target(op, out, x.shape, x.dtype, None if x is out else x)
+    if p == 1:
+        y[...] = 0
+    elif x.size:
+        _core.dropout(_config.how(), p, seed, points, x, y)
+    return _arrays.deliver(y, out)
 
 
 def _forward(

@@ -8,36 +8,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnfast import _arrays, _config, _core
+from cnnfast import _core
 from cnnfast._geometry.tuples import same_shape
+from cnnfast.functional._op import Op, Settings
 
 __all__ = ["linear", "linear_backward"]
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 
-def _check(op: str, x: Array, weight: Array, bias: Array | None) -> tuple[int, ...]:
+def _check(op: str, x: Shape, weight: Shape, bias: Shape | None) -> Shape:
     """Shape of the output."""
-    if weight.ndim not in (1, 2):
-        raise ValueError(f"{op}: weight has shape {weight.shape} (expected (out, in) or (in,))")
-    if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
+    if len(weight) not in (1, 2):
+        raise ValueError(f"{op}: weight has shape {weight} (expected (out, in) or (in,))")
+    if not x or x[-1] != weight[-1]:
         raise ValueError(
-            f"{op}: weight takes {weight.shape[-1]} features, input has shape {x.shape} "
-            f"(expected input.shape[-1] == {weight.shape[-1]})"
+            f"{op}: weight takes {weight[-1]} features, input has shape {x} (expected input.shape[-1] == {weight[-1]})"
         )
-    shape = (*x.shape[:-1], *weight.shape[:-1])
+    shape = (*x[:-1], *weight[:-1])
     if bias is None:
         return shape
-    if weight.ndim == 1 and shape:
-        raise ValueError(f"{op}: bias is given, weight has shape {weight.shape} (expected none)")
-    if bias.ndim > len(shape) or any(b not in (1, s) for b, s in zip(bias.shape[::-1], shape[::-1], strict=False)):
-        raise ValueError(f"{op}: bias has shape {bias.shape} (expected what broadcasts to {shape})")
+    if len(weight) == 1 and shape:
+        raise ValueError(f"{op}: bias is given, weight has shape {weight} (expected none)")
+    if len(bias) > len(shape) or any(b not in (1, s) for b, s in zip(bias[::-1], shape[::-1], strict=False)):
+        raise ValueError(f"{op}: bias has shape {bias} (expected what broadcasts to {shape})")
     return shape
 
 
-def _rows(array: Array, features: int) -> Array:
-    """The array as a matrix of rows of `features`."""
-    return array.reshape(math.prod(array.shape) // features if features else math.prod(array.shape[:-1]), features)
+def _linear(how: Settings, x: Shape, weight: Shape, bias: Shape | None) -> _core.Plan:
+    shape = _check("linear", x, weight, bias)
+    rows, outputs = math.prod(x[:-1]), math.prod(weight[:-1])
+    product = _core.GemmPlan(shape, rows, outputs, x[-1], *how, transpose_b=True)
+    return product if bias in (None, (outputs,)) else _core.Plus(product)
+
+
+def _linear_backward(how: Settings, dy: Shape, x: Shape, weight: Shape) -> _core.Plan:
+    op = "linear_backward"
+    same_shape(op, "grad_output", dy, _check(op, x, weight, None))
+    rows, outputs, features = math.prod(x[:-1]), math.prod(weight[:-1]), x[-1]
+    ones = np.ones(rows, np.float64 if how[2] else np.float32)
+    return _core.Several(
+        (_core.GemmPlan(x, rows, features, outputs, *how), (0, 2)),
+        (_core.GemmPlan(weight, outputs, features, rows, *how, transpose_a=True), (0, 1)),
+        (_core.Bound(_core.GemmPlan(weight[:-1], 1, outputs, rows, *how), ones), (0,)),
+    )
+
+
+_LINEAR = Op("linear", _linear, "input", "weight", "bias?")
+_LINEAR_BACKWARD = Op("linear_backward", _linear_backward, "grad_output", "input", "weight")
 
 
 def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, out: Array | None = None) -> Array:
@@ -66,18 +85,7 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *
     >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]), np.array([0.0, 1.0])).tolist()
     [[11.0, 18.0]]
     """
-    x, w, b = _arrays.floating("linear", "bias", input=input, weight=weight, bias=bias)
-    shape = _check("linear", x, w, b)
-    rows, matrix = _rows(x, x.shape[-1]), np.atleast_2d(w)
-    outputs = matrix.shape[0]
-    vector = b is not None and (b.ndim < 2 or b.size == b.shape[-1])
-    bias_row = np.broadcast_to(b.reshape(-1), outputs) if vector else None
-    with _arrays.into("linear", out, shape, x.dtype, x, w, b) as y:
-        packed = None if bias_row is None else np.ascontiguousarray(bias_row)
-        _core.gemm(_config.how(), rows, False, matrix, True, packed, y.reshape(rows.shape[0], outputs))
-        if b is not None and not vector:
-            y += b
-    return y if out is None else out
+    return _LINEAR((input, weight, bias), (), out)
 
 
 def linear_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:
@@ -97,14 +105,4 @@ def linear_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike)
     TypeError, ValueError
         As `linear`, and if `grad_output` has not the shape of its output.
     """
-    op = "linear_backward"
-    dy, x, w = _arrays.floating(op, grad_output=grad_output, input=input, weight=weight)
-    same_shape(op, "grad_output", dy.shape, _check(op, x, w, None))
-    rows, matrix, how = _rows(x, x.shape[-1]), np.atleast_2d(w), _config.how()
-    dy = dy.reshape(rows.shape[0], matrix.shape[0])
-    dx, dw, db = np.empty(x.shape, x.dtype), np.empty(w.shape, w.dtype), np.empty(w.shape[:-1], w.dtype)
-    _core.gemm(how, dy, False, matrix, False, None, dx.reshape(rows.shape))
-    _core.gemm(how, dy, True, rows, False, None, dw.reshape(matrix.shape))
-    ones = np.ones((1, dy.shape[0]), dy.dtype)
-    _core.gemm(how, ones, False, dy, False, None, db.reshape(1, -1))
-    return dx, dw, db
+    return _LINEAR_BACKWARD((grad_output, input, weight), ())

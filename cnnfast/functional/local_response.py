@@ -69,10 +69,10 @@ def local_response_norm(
     op = "local_response_norm"
     (x,) = _arrays.floating(op, input=input)
     settings = _settings(op, x, size, alpha, beta, k)
-    with _arrays.into(op, out, x.shape, x.dtype, x) as y:
-        if x.size:
-            _core.lrn(_config.how(), _view(x), None, *settings, y, None)
-    return y if out is None else out
+    y = _arrays.target(op, out, x.shape, x.dtype, x)
+    if x.size:
+        _core.lrn(_config.how(), _view(x), None, *settings, y, None)
+    return _arrays.deliver(y, out)
 
 
 def local_response_norm_backward(

@@ -37,10 +37,10 @@ def _axis_view(op: str, x: Array, dim: Any) -> Array:
 def _softmax(op: str, logarithm: bool, input: ArrayLike, dim: Any, out: Array | None) -> Array:
     (x,) = _arrays.floating(op, input=input)
     view = _axis_view(op, x, dim)
-    with _arrays.into(op, out, x.shape, x.dtype, x) as y:
-        if x.size:
-            _core.softmax(_config.how(), logarithm, view, None, y)
-    return y if out is None else out
+    y = _arrays.target(op, out, x.shape, x.dtype, x)
+    if x.size:
+        _core.softmax(_config.how(), logarithm, view, None, y)
+    return _arrays.deliver(y, out)
 
 
 def _softmax_backward(op: str, logarithm: bool, grad_output: ArrayLike, input: ArrayLike, dim: Any) -> Array:

@@ -78,8 +78,7 @@ def batch_norm(
     shape = nd.batch(op, x)
     count = shape[0] * shape[2]
     if x.size == 0:
-        with _arrays.into(op, out, x.shape, x.dtype, x) as y:
-            return y if out is None else out
+        return _arrays.deliver(_arrays.target(op, out, x.shape, x.dtype, x), out)
     nd.check_running(op, running_mean, running_var, shape[1], flag(op, "training", training))
     if training and count == 1:
         raise ValueError(f"{op}: input has one value per channel, shape {x.shape} (expected more in training)")

@@ -13,17 +13,11 @@ from cnnfast import _arrays, _config, _core
 from cnnfast._geometry import pooling as geometry
 from cnnfast._geometry.convolution import size
 from cnnfast._geometry.pooling import Pool
-from cnnfast._geometry.tuples import flag, integer, number, same_shape
+from cnnfast._geometry.tuples import number, same_shape
+from cnnfast.functional import _pooling as ops
 from cnnfast.functional._naming import ranks
-from cnnfast.functional._pooling import (
-    Array,
-    Ints,
-    average,
-    average_backward,
-    by_index,
-    maximum,
-    maximum_backward,
-)
+from cnnfast.functional._op import settings
+from cnnfast.functional._pooling import Array, Ints, by_index, maximum_backward
 
 _FAMILIES = ("max_pool", "avg_pool", "lp_pool", "max_unpool")
 __all__ = [f"{family}{rank}d{suffix}" for family in _FAMILIES for rank in (1, 2, 3) for suffix in ("", "_backward")]
@@ -82,10 +76,8 @@ def max_poolNd(
     >>> max_poolNd(np.zeros((1, 2, SHAPE)), 2).shape == (1, 2, *(4,) * RANK)
     True
     """
-    op = f"max_pool{rank}d"
-    (x,) = _arrays.floating(op, input=input)
-    windows = geometry.pool(op, rank, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    return maximum(op, windows, x, return_indices, out)
+    arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    return ops.MAX_POOL[rank]((input,), arguments, out)
 
 
 @ranks
@@ -124,16 +116,6 @@ def max_poolNd_backward(
     shape = size(op, "input_size", input_size)
     windows = geometry.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
     return maximum_backward(op, windows, grad_output, indices)
-
-
-def _divisor(op: str, value: Any) -> float:
-    """0 stands for none."""
-    if value is None:
-        return 0.0
-    divisor = integer(op, "divisor_override", value)
-    if divisor == 0:
-        raise ValueError(f"{op}: divisor_override is 0 (expected another number)")
-    return float(divisor)
 
 
 @ranks
@@ -185,11 +167,8 @@ def avg_poolNd(
     >>> float(avg_poolNd(np.ones((1, 2, SHAPE)), 2).min())
     1.0
     """
-    op = f"avg_pool{rank}d"
-    (x,) = _arrays.floating(op, input=input)
-    divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    windows = geometry.average(op, rank, x.shape, kernel_size, stride, padding, ceil_mode)
-    return average(op, windows, x, count_pad, divisor, out)
+    arguments = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return ops.AVG_POOL[rank]((input,), arguments, out)
 
 
 @ranks
@@ -205,11 +184,8 @@ def avg_poolNd_backward(
     divisor_override: int | None = None,
 ) -> Array:
     """Gradient of `avg_poolNd` with respect to an input of shape `input_size`; arguments as there."""
-    op = f"avg_pool{rank}d_backward"
-    divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    shape = size(op, "input_size", input_size)
-    windows = geometry.average(op, rank, shape, kernel_size, stride, padding, ceil_mode)
-    return average_backward(op, windows, grad_output, count_pad, divisor)
+    arguments = input_size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return ops.AVG_POOL_BACKWARD[rank]((grad_output,), arguments)
 
 
 def _lp_windows(
@@ -226,10 +202,10 @@ def _lp_windows(
     return windows, exponent, math.prod(windows.kernel or ())
 
 
-def _mean_of_powers(op: str, windows: Pool, x: Array, exponent: float) -> Array:
+def _mean_of_powers(windows: Pool, x: Array, exponent: float) -> Array:
     powers = np.empty_like(x)
     _core.power(_config.how(), 1.0, exponent, x, powers)
-    return average(op, windows, powers, True, 0.0, None)
+    return _core.PoolPlan(_core.AVERAGE_POOL, windows, *settings(x))(powers)
 
 
 @ranks
@@ -275,14 +251,14 @@ def lp_poolNd(
     op = f"lp_pool{rank}d"
     (x,) = _arrays.floating(op, input=input)
     windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode)
-    with _arrays.into(op, out, windows.output_shape, x.dtype, x) as y:
-        if math.isinf(exponent):
-            sign = math.copysign(1, exponent)
-            np.multiply(maximum(op, windows, sign * np.abs(x), False, None), sign, out=y)
-        else:
-            mean = _mean_of_powers(op, windows, x, exponent)
-            _core.power(_config.how(), float(points), 1 / exponent, mean, y)
-    return y if out is None else out
+    y = _arrays.target(op, out, windows.output_shape, x.dtype, x)
+    if math.isinf(exponent):
+        sign = math.copysign(1, exponent)
+        np.multiply(_core.PoolPlan(_core.MAX_POOL, windows, *settings(x))(sign * np.abs(x)), sign, out=y)
+    else:
+        mean = _mean_of_powers(windows, x, exponent)
+        _core.power(_config.how(), float(points), 1 / exponent, mean, y)
+    return _arrays.deliver(y, out)
 
 
 @ranks
@@ -301,13 +277,14 @@ def lp_poolNd_backward(
     windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode)
     same_shape(op, "grad_output", dy.shape, windows.output_shape)
     if math.isinf(exponent):
-        _, indices = maximum(op, windows, math.copysign(1, exponent) * np.abs(x), True, None)
+        magnitudes = math.copysign(1, exponent) * np.abs(x)
+        _, indices = _core.PoolPlan(_core.MAX_POOL_INDEX, windows, *settings(x))(magnitudes)
         dx = maximum_backward(op, windows, dy, indices)
         dx *= np.sign(x)
         return dx
-    grad = _mean_of_powers(op, windows, x, exponent)
+    grad = _mean_of_powers(windows, x, exponent)
     _core.power_backward(_config.how(), float(points), 1 / exponent, True, grad, dy, grad)
-    dx = average_backward(op, windows, grad, True, 0.0)
+    dx = _core.PoolPlan(_core.AVERAGE_POOL_BACKWARD, windows, *settings(x))(grad)
     _core.power_backward(_config.how(), 1.0, exponent, False, x, dx, dx)
     return dx
 

@@ -39,9 +39,10 @@ def ranks(function: Callable[Concatenate[int, P], R]) -> tuple[Callable[P, R], C
 
 def give(op: str, value: Array, dtype: np.dtype[Any], out: Array | None = None) -> Array:
     """The float64 result in the dtype of the input, in `out` if there is one."""
-    with np.errstate(over="ignore"), _arrays.into(op, out, value.shape, dtype) as y:
+    y = _arrays.target(op, out, value.shape, dtype)
+    with np.errstate(over="ignore"):
         y[...] = value
-    return y if out is None else out
+    return _arrays.deliver(y, out)
 
 
 def check_shape(op: str, name: str, array: Array | None, *expected: int) -> None:

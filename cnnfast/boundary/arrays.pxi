@@ -1,0 +1,66 @@
+# Arrays: those that need no conversion, and those that results go to.
+
+
+cdef inline bint is_packed(object value) noexcept:
+    """An ndarray, no subclass, that is aligned, native and C-contiguous, float32 or float64."""
+    if not cnp.PyArray_CheckExact(value):
+        return False
+    cdef cnp.ndarray array = <cnp.ndarray>value
+    cdef int dtype = cnp.PyArray_TYPE(array)
+    return ((dtype == cnp.NPY_FLOAT32 or dtype == cnp.NPY_FLOAT64)
+            and cnp.PyArray_CHKFLAGS(array, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED)
+            and cnp.PyArray_ISNOTSWAPPED(array))
+
+
+cdef bint are_packed(tuple values, int required):
+    """Whether the values are packed arrays of one dtype; those after the first `required` may be None."""
+    cdef int i, dtype = -1
+    for i in range(len(values)):
+        value = values[i]
+        if value is None and i >= required:
+            continue
+        if not is_packed(value) or dtype not in (-1, cnp.PyArray_TYPE(<cnp.ndarray>value)):
+            return False
+        dtype = cnp.PyArray_TYPE(<cnp.ndarray>value)
+    return True
+
+
+def are_ready(dict arrays, tuple optional):
+    """Whether the arrays are packed and of one dtype, and none but the optional ones None."""
+    cdef tuple given = tuple([value for name, value in arrays.items() if value is not None or name not in optional])
+    return are_packed(given, <int>len(given))
+
+
+cdef tuple shape_of(cnp.ndarray array):
+    """None of None."""
+    return None if array is None else cnp.PyArray_IntTupleFromIntp(array.ndim, array.shape)
+
+
+cdef cnp.ndarray new_array(tuple shape, int dtype):
+    cdef cnp.npy_intp[64] dims  # NumPy's most axes
+    cdef int axis
+    for axis in range(len(shape)):
+        dims[axis] = shape[axis]
+    return cnp.PyArray_EMPTY(<int>len(shape), dims, dtype, 0)
+
+
+def empty(tuple shape, cnp.dtype dtype):
+    """A packed array for a result."""
+    return new_array(shape, dtype.type_num)
+
+
+cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether packed arrays share memory."""
+    cdef char *p = <char *>cnp.PyArray_DATA(a)
+    cdef char *q = <char *>cnp.PyArray_DATA(b)
+    return p < q + cnp.PyArray_NBYTES(b) and q < p + cnp.PyArray_NBYTES(a)
+
+
+cdef bint may_receive(object out, tuple shape, tuple inputs):
+    """Whether the result for packed inputs, of their dtype, can be written to `out` directly."""
+    if not is_packed(out) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out) or out.shape != shape:
+        return False
+    for array in inputs:
+        if array is not None and (overlap(out, array) or cnp.PyArray_TYPE(out) != cnp.PyArray_TYPE(array)):
+            return False
+    return True

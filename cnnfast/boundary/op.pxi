@@ -1,0 +1,121 @@
+# Public ops whose way to run depends on shapes, dtype, settings and the other arguments alone.
+
+cdef Py_ssize_t _RESULTS_KEPT = 4096    # of a function; a net has tens of problems, a plan is a KB
+
+
+cdef class Plan:
+    """How a call runs: a plain value, made once, used by any number of calls at once."""
+    cdef readonly object shape          # of the result
+
+    cdef object run(self, tuple arrays, object out):
+        """The result for packed arrays of one dtype, or a tuple of several; the first in `out`, if that is not None."""
+        raise NotImplementedError
+
+    def __call__(self, *arrays):
+        return self.run(arrays, None)
+
+
+cdef class Several(Plan):
+    """Results of several plans, given as (plan or None, which of the arrays it takes)."""
+    cdef tuple parts
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    cdef object run(self, tuple arrays, object out):
+        return tuple([None if plan is None else (<Plan>plan).run(tuple([arrays[i] for i in which]), None)
+                      for plan, which in self.parts])
+
+
+cdef class Bound(Plan):
+    """A plan whose first array is given."""
+    cdef Plan plan
+    cdef cnp.ndarray first
+
+    def __init__(self, Plan plan, cnp.ndarray first):
+        self.plan, self.first, self.shape = plan, first, plan.shape
+
+    cdef object run(self, tuple arrays, object out):
+        return self.plan.run((self.first, *arrays), out)
+
+
+cdef class Plus(Plan):
+    """A plan of all arrays but the last, which is added to its result."""
+    cdef Plan plan
+
+    def __init__(self, Plan plan):
+        self.plan, self.shape = plan, plan.shape
+
+    cdef object run(self, tuple arrays, object out):
+        cdef Py_ssize_t last = len(arrays) - 1
+        result = self.plan.run(arrays[:last], out)
+        result += arrays[last]
+        return result
+
+
+cdef object freeze(object value):
+    """Lists as tuples, so that arguments can be keys."""
+    return tuple([freeze(v) for v in value]) if isinstance(value, (list, tuple)) else value
+
+
+cdef bint same_types(tuple a, tuple b):
+    """Whether equal tuples are of the same types all the way down: 1, 1.0 and True are different arguments."""
+    cdef Py_ssize_t i
+    for i in range(len(a)):
+        if type(a[i]) is not type(b[i]) or type(a[i]) is tuple and not same_types(<tuple>a[i], <tuple>b[i]):
+            return False
+    return True
+
+
+cdef class Remembering:
+    """A function of shapes and arguments that remembers its results; it sees lists as tuples.
+
+    Arguments that cannot be keys, such as arrays, make no trouble and are not remembered.
+    """
+    cdef object function
+    cdef dict results
+
+    def __init__(self, function):
+        self.function, self.results = function, {}
+
+    def __call__(self, *arguments):
+        return self.result(arguments)
+
+    cdef object result(self, tuple arguments):
+        try:
+            found = self.results.get(arguments)
+        except TypeError:
+            frozen = freeze(arguments)
+            return self.result(frozen) if frozen != arguments else self.function(*arguments)
+        if found is not None and same_types(arguments, <tuple>(<tuple>found)[0]):
+            return (<tuple>found)[1]
+        result = self.function(*arguments)
+        if len(self.results) >= _RESULTS_KEPT:
+            self.results.clear()
+        self.results[arguments] = arguments, result
+        return result
+
+
+cdef class Op:
+    """A call checks the arrays, finds the plan, and runs it.
+
+    The usual case happens here.  `plan` says how a new problem runs; a subclass says in `accept` what becomes of arrays
+    that are not packed, and in `check_out` what `out` may be.  They raise what is to be raised.
+    """
+    cdef Remembering plan
+    cdef int required                   # of the arrays, the first that may not be None
+
+    def __init__(self, plan, int required):
+        self.plan, self.required = Remembering(plan), required
+
+    def __call__(self, tuple arrays, tuple arguments, out=None):
+        cdef Plan plan
+        if not are_packed(arrays, self.required):
+            arrays = self.accept(arrays)
+        plan = self.plan.result((settings_for(arrays[0]), *[shape_of(array) for array in arrays], *arguments))
+        if out is None or may_receive(out, plan.shape, arrays):
+            return plan.run(arrays, out)
+        self.check_out(out, plan.shape, arrays[0].dtype)
+        result = plan.run(arrays, None)
+        out[...] = result[0] if type(result) is tuple else result
+        return (out, *result[1:]) if type(result) is tuple else out

@@ -1,0 +1,49 @@
+# What a call runs with; cnnfast._config decides it.
+
+override = ContextVar("cnnfast_settings", default=None)  # Settings of one thread or task, None where there are none
+
+cdef object _override = override
+cdef int _isa, _threads                                 # settings of all others
+cdef int _automatic                                     # what 0 threads stand for
+cdef int _limit = cf_max_threads()                      # OpenMP's at import
+cdef bint _verbose
+cdef bint _serial = not cf_have_openmp()
+
+
+def configure(int isa, int threads, int automatic, bint verbose):
+    global _isa, _threads, _automatic, _verbose
+    _isa, _threads, _automatic, _verbose = isa, threads, automatic, verbose
+
+
+def run_serially():
+    """The OpenMP runtime's threads do not survive a fork, and its next parallel region would wait for them."""
+    global _serial
+    _serial = True
+
+
+cpdef int resolve(int requested) noexcept:
+    """Threads of a call.  A limit set through OpenMP after import (threadpoolctl) caps whatever was asked for."""
+    if _serial:
+        return 1
+    cdef int threads = requested or _automatic, limit = cf_max_threads()
+    return threads if limit == _limit else min(threads, limit)
+
+
+cdef cf_options current_options():
+    cdef cf_options options
+    settings = get_value(_override)
+    options.isa = <cf_isa>(_isa if settings is None else <int>settings[0])
+    options.threads = resolve(_threads if settings is None else settings[1])
+    return options
+
+
+cdef tuple settings_for(cnp.ndarray array):
+    """(isa, threads, double): what plans depend on besides shapes and arguments."""
+    cdef cf_options options = current_options()
+    return <int>options.isa, options.threads, cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
+
+
+def how():
+    """(isa, threads, verbose): the first argument of every boundary function."""
+    cdef cf_options options = current_options()
+    return <int>options.isa, options.threads, _verbose
