@@ -32,6 +32,19 @@ def test_bias_broadcasts(bias: tuple[int, ...], isa: int, dtype: Any, rng: Gener
     assert np.array_equal(F.linear(x, w, b), R.linear(x, w, b))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5, 6, 7, 12, 13, 29])
+@pytest.mark.parametrize(("features", "outputs"), [(15, 9), (16, 1), (33, 70), (1200, 19)])
+def test_few_and_many_rows(
+    rows: int, features: int, outputs: int, isa: int, threads: int, dtype: Any, rng: Generator
+) -> None:
+    x, w, b = (integers(rng, shape, dtype) for shape in ((rows, features), (outputs, features), (outputs,)))
+    for bias in (None, b):
+        np.testing.assert_array_equal(F.linear(x, w, bias), R.linear(x, w, bias), strict=True)
+    dy = integers(rng, (rows, outputs), dtype)
+    for got, expected in zip(F.linear_backward(dy, x, w), R.linear_backward(dy, x, w), strict=True):
+        np.testing.assert_array_equal(got, expected, strict=True)
+
+
 def test_bias_of_a_single_output() -> None:
     w = np.array([2.0, 3.0])
     assert F.linear(np.array([1.0, 1.0]), w, np.float64(4)) == R.linear(np.array([1.0, 1.0]), w, np.float64(4)) == 9

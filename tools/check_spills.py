@@ -1,7 +1,7 @@
 """Check that the tile's inner loop keeps its accumulators in registers, for each stub that this compiler can build.
 
 Usage: check_spills.py [compiler and its flags].  Each stub is compiled to assembly; in every tile function the
-innermost loop with a multiply-add must hold mr * nv of them (or a multiple) and move no vector to or from the stack.
+innermost loops with a multiply-add must hold mr * nv of them (or a multiple) and move no vector to or from the stack.
 """
 
 from __future__ import annotations
@@ -43,16 +43,12 @@ def functions(assembly: str) -> dict[tuple[int, int], list[str]]:
     return found
 
 
-def innermost_loop(lines: list[str]) -> list[str]:
-    """The shortest backward jump that holds a multiplication."""
+def innermost_loops(lines: list[str]) -> list[list[str]]:
+    """Those that hold a multiplication and no other such loop: packed rows have one, rows that lie apart another."""
     labels = {m[1]: i for i, line in enumerate(lines) if (m := LABEL.match(line))}
-    loops = []
-    for i, line in enumerate(lines):
-        jump = JUMP.search(line)
-        if jump and labels.get(jump[1], i) < i:
-            loops.append(lines[labels[jump[1]] : i])
-    loops = [loop for loop in loops if any(MULTIPLY.search(line) for line in loop)]
-    return min(loops, key=len, default=[])
+    jumps = [(labels.get(m[1], i), i) for i, line in enumerate(lines) if (m := JUMP.search(line))]
+    spans = [(a, b) for a, b in jumps if a < b and any(MULTIPLY.search(line) for line in lines[a:b])]
+    return [lines[a:b] for a, b in spans if not any((a, b) != (c, d) and a <= c and d <= b for c, d in spans)]
 
 
 def check(compiler: list[str], stub: str, flags: list[str], double: int) -> list[str]:
@@ -62,12 +58,15 @@ def check(compiler: list[str], stub: str, flags: list[str], double: int) -> list
     tiles = functions(assembly)
     complaints = [] if tiles else [f"{stub}: no tile found"]
     for (mr, nv), lines in sorted(tiles.items()):
-        loop = innermost_loop(lines)
-        multiplications = sum(bool(MULTIPLY.search(line)) for line in loop)
-        spills = sum(bool(VECTOR_ON_STACK.search(line)) for line in loop)
-        if spills or (loop and multiplications % (mr * nv)) or (len(lines) > 20 and not loop):
-            name = f"{stub} f{64 if double else 32} tile {mr}x{nv}"
-            complaints.append(f"{name}: {multiplications} multiplications, {spills} stack accesses")
+        name = f"{stub} f{64 if double else 32} tile {mr}x{nv}"
+        loops = innermost_loops(lines)
+        if len(lines) > 20 and not loops:
+            complaints.append(f"{name}: no loop found")
+        for loop in loops:
+            multiplications = sum(bool(MULTIPLY.search(line)) for line in loop)
+            spills = sum(bool(VECTOR_ON_STACK.search(line)) for line in loop)
+            if spills or multiplications % (mr * nv):
+                complaints.append(f"{name}: {multiplications} multiplications, {spills} stack accesses")
     print(f"{stub} f{64 if double else 32}: {len(tiles)} tiles, {len(complaints)} complaints")
     return complaints
 

@@ -11,8 +11,8 @@ cdef class Plan:
         """The result for packed arrays of one dtype, or a tuple of several; the first in `out`, if that is not None."""
         raise NotImplementedError
 
-    def __call__(self, *arrays):
-        return self.run(arrays, None)
+    def __call__(self, *arrays, out=None):
+        return self.run(arrays, out)
 
 
 cdef class Several(Plan):

@@ -7,13 +7,13 @@
 /* Largest tile: rows and vectors.  A table offers (mr, nv) where mr * nv + nv + 1 registers exist. */
 enum { CF_MR_MAX = 14, CF_NV_MAX = 6 };
 
-/* y[i][j] = sum_k a[k][i] * b[koff[k] + j] + (init ? init[i] : y[i][j]),  i < mr,  j < lanes,  0 <= k < kc
+/* y[i][j] = sum_k a[i*a_rs + k*a_cs] * b[koff[k] + j] + (init ? init[i] : from[i*ldf + j]),  i < mr,  j < lanes,  0 <= k < kc
  *
- * a (kc, mr) packed   y row stride ldy   (nv - 1) * VL < lanes <= nv * VL
+ * y row stride ldy   (nv - 1) * VL < lanes <= nv * VL   fastest where a_rs is 1: packed rows
  * b is plain memory of any alignment: whole vectors are loaded, so b[koff[k]] must be readable for nv * VL reals.
  * y is touched in its first `lanes` columns only.  Terms are added in the order of k in every tile shape. */
-typedef void cf_tile_fn(int64_t kc, const void *a, const void *b, const int32_t *koff, void *y, int64_t ldy,
-                        const void *init, int64_t lanes);
+typedef void cf_tile_fn(int64_t kc, const void *a, int64_t a_rs, int64_t a_cs, const void *b, const int32_t *koff,
+                        void *y, int64_t ldy, const void *init, const void *from, int64_t ldf, int64_t lanes);
 
 /* Largest dot tile: rows and columns.  A table offers (mr, nv) where mr * nv + nv + 1 registers exist. */
 enum { CF_DOT_MAX = 6 };

@@ -5,41 +5,52 @@
 /* Accumulators + the vectors of one step + one broadcast fit the registers. */
 #define CF_TILE_FITS(mr, nv) ((mr) * (nv) + (nv) + 1 <= CF_REGISTERS)
 
-CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const real *restrict b,
-                    const int32_t *restrict koff, real *restrict y, int64_t ldy, const real *init, int64_t lanes)
+CF_INLINE void prefetch(int mr, int nv, const real *bk, const real *ahead)
+{
+    CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(ahead + j * VL, 1);
+    __builtin_prefetch(ahead + nv * VL - 1, 1); /* a row that is not aligned ends in one line more */
+    /* what the next tile of the row loads; hardware does not see the stride between planes */
+    if (mr >= 2 * nv) {
+        CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(bk + (nv + j) * VL, 0, 2);
+        __builtin_prefetch(bk + 2 * nv * VL - 1, 0, 2);
+    }
+}
+
+/* Rows of a that are not packed lie anywhere, and their products are so small that there is nothing to prefetch. */
+CF_INLINE void tile(int mr, int nv, int packed, int64_t kc, const real *restrict a, int64_t a_rs, int64_t a_cs,
+                    const real *restrict b, const int32_t *restrict koff, real *y, int64_t ldy, const real *init,
+                    const real *from, int64_t ldf, int64_t lanes)
 {
     vec acc[CF_REGISTERS] = {0}; /* constant size: a variable one stays in memory */
-    const real *ahead = y;
-    for (int64_t k = 0; k < kc; k++, a += mr) {
+    const real *ahead = y; /* one row a step */
+    for (int64_t k = 0; k < kc; k++, a += a_cs) {
         const real *bk = b + koff[k];
         vec v[CF_NV_MAX];
-        CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(ahead + j * VL, 1); /* one row of y a step */
-        __builtin_prefetch(ahead + nv * VL - 1, 1); /* a row that is not aligned ends in one line more */
+        if (packed) prefetch(mr, nv, bk, ahead);
         ahead += k < mr - 1 ? ldy : 0;
-        /* what the next tile of the row loads; hardware does not see the stride between planes */
-        if (mr >= 2 * nv) {
-            CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(bk + (nv + j) * VL, 0, 2);
-            __builtin_prefetch(bk + 2 * nv * VL - 1, 0, 2);
-        }
         CF_UNROLL for (int j = 0; j < nv; j++)
         {
             v[j] = load(bk + j * VL);
             CF_PIN(v[j]);
         }
-        CF_UNROLL for (int i = 0; i < mr; i++)
+        const real *ai = a;
+        CF_UNROLL for (int i = 0; i < mr; i++, ai += packed ? 1 : a_rs)
         {
-            CF_UNROLL for (int j = 0; j < nv; j++) acc[i * nv + j] += a[i] * v[j];
+            if (!packed) CF_STEP(ai);
+            CF_UNROLL for (int j = 0; j < nv; j++) acc[i * nv + j] += *ai * v[j];
         }
     }
     const int64_t rest = lanes - (nv - 1) * VL;
     CF_UNROLL for (int i = 0; i < mr; i++)
     {
+        const real *start = from + i * ldf;
         real *row = y + i * ldy, *last = row + (nv - 1) * VL;
         CF_UNROLL for (int j = 0; j < nv - 1; j++)
-            store(row + j * VL, acc[i * nv + j] + (init ? broadcast(init[i]) : load(row + j * VL)));
+            store(row + j * VL, acc[i * nv + j] + (init ? broadcast(init[i]) : load(start + j * VL)));
         vec tail = acc[i * nv + nv - 1];
-        if (rest == VL) store(last, tail + (init ? broadcast(init[i]) : load(last)));
-        else store_part(last, tail + (init ? broadcast(init[i]) : load_part(last, rest)), rest);
+        start += (nv - 1) * VL;
+        if (rest == VL) store(last, tail + (init ? broadcast(init[i]) : load(start)));
+        else store_part(last, tail + (init ? broadcast(init[i]) : load_part(start, rest)), rest);
     }
 }
 
@@ -48,11 +59,21 @@ CF_INLINE void tile(int mr, int nv, int64_t kc, const real *restrict a, const re
     X(2, nv)              \
     X(3, nv) X(4, nv) X(5, nv) X(6, nv) X(7, nv) X(8, nv) X(9, nv) X(10, nv) X(11, nv) X(12, nv) X(13, nv) X(14, nv)
 
-#define CF_DEFINE_TILE(mr, nv)                                                                                        \
-    static void tile_##mr##x##nv(int64_t kc, const void *a, const void *b, const int32_t *koff, void *y, int64_t ldy, \
-                                 const void *init, int64_t lanes)                                                     \
-    {                                                                                                                 \
-        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, kc, a, b, koff, y, ldy, init, lanes);                                  \
+#define CF_TILE_PARAMS                                                                                               \
+    int64_t kc, const void *a, int64_t a_rs, int64_t a_cs, const void *b, const int32_t *koff, void *y, int64_t ldy, \
+        const void *init, const void *from, int64_t ldf, int64_t lanes
+
+/* Rows that lie apart have a function of their own, so that registers are given out for each loop alone. */
+#define CF_DEFINE_TILE(mr, nv)                                                                                 \
+    __attribute__((noinline)) static void tile_##mr##x##nv##_apart(CF_TILE_PARAMS)                             \
+    {                                                                                                          \
+        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, 0, kc, a, a_rs, a_cs, b, koff, y, ldy, init, from, ldf, lanes); \
+    }                                                                                                          \
+    static void tile_##mr##x##nv(CF_TILE_PARAMS)                                                               \
+    {                                                                                                          \
+        if (!CF_TILE_FITS(mr, nv)) return;                                                                     \
+        if (a_rs == 1) tile(mr, nv, 1, kc, a, 1, a_cs, b, koff, y, ldy, init, from, ldf, lanes);               \
+        else tile_##mr##x##nv##_apart(kc, a, a_rs, a_cs, b, koff, y, ldy, init, from, ldf, lanes);             \
     }
 CF_EACH_MR(CF_DEFINE_TILE, 1)
 CF_EACH_MR(CF_DEFINE_TILE, 2)

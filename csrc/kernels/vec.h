@@ -44,6 +44,8 @@ typedef real vec;
 typedef real vec_unaligned;
 #endif
 
+/* An address that is computed where it is used, not kept: registers do not suffice for one a row. */
+#define CF_STEP(p) __asm__("" : "+r"(p))
 #if defined(__x86_64__)
 #define CF_PIN(v) __asm__("" : "+v"(v))
 #elif defined(__aarch64__)

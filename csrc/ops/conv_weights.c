@@ -165,9 +165,9 @@ static void run_tile(const job *j, const chunk *c, int64_t tile, int64_t tap, in
     int64_t nv = vector_begin(p, tile + 1) - vector_begin(p, tile);
     int64_t td = tap / (a[1].taps * a[2].taps), th = tap / a[2].taps % a[1].taps, tw = tap % a[2].taps;
     int64_t at = p->flat ? 0 : ((td * a[0].dil * p->span[1] + th * a[1].dil) * p->span[2] + tw * a[2].dil) * p->ld;
-    j->kn->tile[nv][mr](c->points, packed_dy(j, c, panel), cf_at_const(x, at, size), c->koff,
-                        cf_at(acc, ((tile * p->rows + r0) * p->taps + tap) * p->ld, size), p->taps * p->ld, init,
-                        nv * j->kn->lanes);
+    void *y = cf_at(acc, ((tile * p->rows + r0) * p->taps + tap) * p->ld, size);
+    j->kn->tile[nv][mr](c->points, packed_dy(j, c, panel), 1, mr, cf_at_const(x, at, size), c->koff, y, p->taps * p->ld,
+                        init, y, p->taps * p->ld, nv * j->kn->lanes);
 }
 
 /* What a task owns. */

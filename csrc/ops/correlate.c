@@ -60,8 +60,9 @@ static void run_one(const run *r, int64_t panel, int64_t v0, int64_t nv)
     const cf_kernels *kn = r->j->kn;
     int64_t m0 = cf_row_begin(p, panel), mr = cf_row_begin(p, panel + 1) - m0, j0 = v0 * kn->lanes;
     const void *init = r->init ? cf_at_const(r->init, m0, kn->size) : NULL;
-    kn->tile[nv][mr](r->kc, cf_at_const(r->a, m0 * r->kc + panel * kn->lanes, kn->size),
-                     cf_at_const(r->b, j0, kn->size), r->koff, cf_at(r->y, m0 * r->ldy + j0, kn->size), r->ldy, init,
+    void *y = cf_at(r->y, m0 * r->ldy + j0, kn->size);
+    kn->tile[nv][mr](r->kc, cf_at_const(r->a, m0 * r->kc + panel * kn->lanes, kn->size), 1, mr,
+                     cf_at_const(r->b, j0, kn->size), r->koff, y, r->ldy, init, y, r->ldy,
                      cf_min(nv * kn->lanes, r->lanes - j0));
 }
 

@@ -15,6 +15,8 @@ typedef struct {
     cf_gemm_desc desc;
     cf_options options;
     int64_t nv, panels, tiles, passes, splits; /* balanced parts of rows, vectors, k; splits of the panels */
+    int64_t dots;                              /* columns of a dot tile; 0: products go through the register tile */
+    int pack_a;                                /* else it is read where it lies */
     int64_t a_at, koff_at, b_at, b_bytes, workspace_bytes; /* offsets in the workspace; b_bytes a thread */
 } cf_gemm_plan;
 

@@ -3,8 +3,8 @@
 #include "check.h"
 
 typedef struct {
-    int64_t mr, nv, kc, lanes, ldy;
-    void *a, *b, *y, *init;
+    int64_t mr, nv, kc, lanes, ldy, ldf, a_rs, a_cs;
+    void *a, *b, *y, *init, *from;
     int32_t *koff;
 } tile_case;
 
@@ -13,24 +13,30 @@ static void run_tile_case(check *c, const tile_case *t)
     void *expected = check_copy(c, t->y, t->mr * t->ldy);
     for (int64_t i = 0; i < t->mr; i++)
         for (int64_t j = 0; j < t->lanes; j++) {
-            double sum = t->init ? check_get(c, t->init, i) : check_get(c, t->y, i * t->ldy + j);
+            double sum = t->init ? check_get(c, t->init, i) : check_get(c, t->from, i * t->ldf + j);
             for (int64_t k = 0; k < t->kc; k++)
-                sum += check_get(c, t->a, k * t->mr + i) * check_get(c, t->b, t->koff[k] + j);
+                sum += check_get(c, t->a, i * t->a_rs + k * t->a_cs) * check_get(c, t->b, t->koff[k] + j);
             check_put(c, expected, i * t->ldy + j, sum);
         }
-    c->kn->tile[t->nv][t->mr](t->kc, t->a, t->b, t->koff, t->y, t->ldy, t->init, t->lanes);
+    c->kn->tile[t->nv][t->mr](t->kc, t->a, t->a_rs, t->a_cs, t->b, t->koff, t->y, t->ldy, t->init, t->from, t->ldf,
+                              t->lanes);
     check_equal(c, t->y, expected, t->mr * t->ldy, "tile");
     free(expected);
 }
 
-static void one_tile(check *c, int64_t mr, int64_t nv, int64_t kc, int with_init)
+static void one_tile(check *c, int64_t mr, int64_t nv, int64_t kc, int with_init, int rows_apart)
 {
     int64_t vl = c->kn->lanes, whole = nv * vl, b_size = whole + 3 * kc + 1;
-    tile_case t = {mr, nv, kc, check_random(c, whole - vl + 1, whole), whole + check_random(c, 0, 3), 0, 0, 0, 0, 0};
-    t.a = check_array(c, mr * kc);
+    int64_t gap = check_random(c, 0, 2), lanes = check_random(c, whole - vl + 1, whole);
+    tile_case t = {.mr = mr, .nv = nv, .kc = kc, .lanes = lanes, .ldy = whole + check_random(c, 0, 3)};
+    t.a_rs = rows_apart ? kc + gap : 1;
+    t.a_cs = rows_apart ? 1 : mr + gap;
+    t.a = check_array(c, kc ? (mr - 1) * t.a_rs + (kc - 1) * t.a_cs + 1 : 0);
     t.b = check_array(c, b_size);
     t.y = check_array(c, mr * t.ldy);
     t.init = with_init ? check_array(c, mr) : NULL;
+    t.ldf = rows_apart ? t.ldy : 0;
+    t.from = rows_apart ? t.y : check_array(c, lanes);
     t.koff = malloc((size_t)(kc + 1) * sizeof *t.koff);
     for (int64_t k = 0; k < kc; k++) t.koff[k] = (int32_t)check_random(c, 0, b_size - whole);
     run_tile_case(c, &t);
@@ -38,6 +44,7 @@ static void one_tile(check *c, int64_t mr, int64_t nv, int64_t kc, int with_init
     free(t.b);
     free(t.y);
     free(t.init);
+    if (!rows_apart) free(t.from);
     free(t.koff);
 }
 
@@ -46,7 +53,7 @@ void check_tile(check *c)
     for (int64_t nv = 1; nv <= CF_NV_MAX; nv++)
         for (int64_t mr = 1; mr <= CF_MR_MAX; mr++)
             for (int64_t kc = 0; kc < 12 && c->kn->tile[nv][mr]; kc += 1 + 3 * (kc > 2))
-                for (int with_init = 0; with_init < 2; with_init++) one_tile(c, mr, nv, kc, with_init);
+                for (int form = 0; form < 4; form++) one_tile(c, mr, nv, kc, form % 2, form / 2);
 }
 
 /* A strided matrix whose last element is the last of its allocation. */
