@@ -9,10 +9,12 @@ exception.  It never loops over elements.
 
 import sys
 from contextvars import ContextVar
+from itertools import islice
 from math import prod
 from time import perf_counter
 
 cimport numpy as cnp
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.contextvars cimport get_value
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc

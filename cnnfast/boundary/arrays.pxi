@@ -31,11 +31,6 @@ def are_ready(dict arrays, tuple optional):
     return are_packed(given, <int>len(given))
 
 
-cdef tuple shape_of(cnp.ndarray array):
-    """None of None."""
-    return None if array is None else cnp.PyArray_IntTupleFromIntp(array.ndim, array.shape)
-
-
 cdef cnp.ndarray new_array(tuple shape, int dtype):
     cdef cnp.npy_intp[64] dims  # NumPy's most axes
     cdef int axis

@@ -1,6 +1,7 @@
 # Public ops whose way to run depends on shapes, dtype, settings and the other arguments alone.
 
 cdef Py_ssize_t _RESULTS_KEPT = 4096    # of a function; a net has tens of problems, a plan is a KB
+cdef enum: _SIGNATURE = 3 + 3 * 65      # numbers: settings, and of at most three arrays the rank and NumPy's most axes
 
 
 cdef class Plan:
@@ -96,6 +97,32 @@ cdef class Remembering:
         return result
 
 
+cdef bytes signature(tuple arrays):
+    """What plans depend on besides arguments, as numbers: isa, threads, whether float64, and per array rank and shape.
+
+    One object, which is made and compared faster than the tuples it stands for.
+    """
+    cdef int64_t[_SIGNATURE] numbers
+    cdef cf_options options = current_options()
+    cdef cnp.ndarray array = arrays[0]
+    cdef int axis, used = 3
+    numbers[0], numbers[1], numbers[2] = options.isa, options.threads, cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
+    for array in arrays:
+        numbers[used] = -1 if array is None else array.ndim
+        used += 1
+        for axis in range(0 if array is None else array.ndim):
+            numbers[used] = array.shape[axis]
+            used += 1
+    return PyBytes_FromStringAndSize(<char *>numbers, used * sizeof(int64_t))
+
+
+def described(bytes signature):
+    """((isa, threads, double), *shapes) of a signature; the shape of a missing array is None."""
+    numbers = iter(memoryview(signature).cast("q"))
+    settings = next(numbers), next(numbers), bool(next(numbers))
+    return settings, *[None if rank < 0 else tuple(islice(numbers, rank)) for rank in numbers]
+
+
 cdef class Op:
     """A call checks the arrays, finds the plan, and runs it.
 
@@ -106,13 +133,14 @@ cdef class Op:
     cdef int required                   # of the arrays, the first that may not be None
 
     def __init__(self, plan, int required):
-        self.plan, self.required = Remembering(plan), required
+        self.plan = Remembering(lambda signature, *arguments: plan(*described(signature), *arguments))
+        self.required = required
 
     def __call__(self, tuple arrays, tuple arguments, out=None):
         cdef Plan plan
         if not are_packed(arrays, self.required):
             arrays = self.accept(arrays)
-        plan = self.plan.result((settings_for(arrays[0]), *[shape_of(array) for array in arrays], *arguments))
+        plan = self.plan.result((signature(arrays), *arguments))
         if out is None or may_receive(out, plan.shape, arrays):
             return plan.run(arrays, out)
         self.check_out(out, plan.shape, arrays[0].dtype)

@@ -37,12 +37,6 @@ cdef cf_options current_options():
     return options
 
 
-cdef tuple settings_for(cnp.ndarray array):
-    """(isa, threads, double): what plans depend on besides shapes and arguments."""
-    cdef cf_options options = current_options()
-    return <int>options.isa, options.threads, cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
-
-
 def how():
     """(isa, threads, verbose): the first argument of every boundary function."""
     cdef cf_options options = current_options()
