@@ -133,14 +133,14 @@ cdef class Op:
     cdef int required                   # of the arrays, the first that may not be None
 
     def __init__(self, plan, int required):
-        self.plan = Remembering(lambda signature, *arguments: plan(*described(signature), *arguments))
+        self.plan = Remembering(lambda signature, arguments: plan(*described(signature), *arguments))
         self.required = required
 
     def __call__(self, tuple arrays, tuple arguments, out=None):
         cdef Plan plan
         if not are_packed(arrays, self.required):
             arrays = self.accept(arrays)
-        plan = self.plan.result((signature(arrays), *arguments))
+        plan = self.plan.result((signature(arrays), arguments))
         if out is None or may_receive(out, plan.shape, arrays):
             return plan.run(arrays, out)
         self.check_out(out, plan.shape, arrays[0].dtype)
