@@ -14,15 +14,15 @@ typedef enum { CF_POOL_MAX, CF_POOL_SUM } cf_pool_op;
 /* The index of padding beside reals of `size` bytes. */
 static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : INT32_MAX; }
 
-/* X(name, params) of every kernel; q < n, r < rows, t < taps:
+/* X(name, params) of every kernel; q < n, r < rows, t < taps, rows > 0:
  *
- * reduce_rows        y[q] = op over r of x[r*ldx + q], and over y[q] itself unless `start`;  rows > 0
- * reduce_rows_index  the maximum, with at[q] = its index; x[r*ldx + q] has the index index0 + r*ldx + q
+ * reduce_rows        y[l*ldy + q] = op over r of x[l*step + r*ldx + q], and over itself unless `start`;  l < lines
+ * reduce_rows_index  the maximum, with at[l*ldy + q] = its index; x[i] has the index index0 + i
  * reduce_taps        y[r*n + q] = op over t of x[r*ldx + q*step + t*dil]
  * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is nowhere; x[i] has index at[i]
  * reduce_spans       y[q] = op over start[q] <= i < end[q] of x[i], no span being empty
  * reduce_spans_index the maximum of each span, with index as reduce_taps_index
- * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q])
+ * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q]);  no counts if `count` is NULL
  * spread_taps        y[q*step + t*dil] += x[q]: the adjoint of a sum by reduce_taps
  * spread_spans       y[i] += x[q] for start[q] <= i < end[q]: the adjoint of a sum by reduce_spans
  * scatter_add        y[index[q]] += x[q], in ascending q, but for negative indices
@@ -30,26 +30,27 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * gather             y[q] = x[index[q]]
  * power              y[q] = (factor * x[q]) ^ exponent
  * power_backward     dx[q] = dy[q] * d power / d x[q], but 0 where x[q] is 0 if `flat_at_zero` */
-#define CF_POOL_KERNELS(X)                                                                                          \
-    X(reduce_rows, (cf_pool_op op, int start, int64_t n, int64_t rows, const void *x, int64_t ldx, void *y))        \
-    X(reduce_rows_index,                                                                                            \
-      (int start, int64_t n, int64_t rows, const void *x, int64_t ldx, int64_t index0, void *y, void *at))          \
-    X(reduce_taps, (cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, \
-                    int64_t ldx, void *y))                                                                          \
-    X(reduce_taps_index, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,          \
-                          const void *at, int64_t ldx, int64_t base, void *y, int64_t *index))                      \
-    X(reduce_spans, (cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))   \
-    X(reduce_spans_index, (int64_t n, const int64_t *start, const int64_t *end, const void *x, const void *at,      \
-                           int64_t base, void *y, int64_t *index))                                                  \
-    X(divide_rows, (int64_t rows, int64_t n, double factor, const int32_t *row_count, const int32_t *count,         \
-                    const void *x, void *y))                                                                        \
-    X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, void *y))                    \
-    X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))                  \
-    X(scatter_add, (int64_t n, const int64_t *index, const void *x, void *y))                                       \
-    X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                       \
-    X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                            \
-    X(power, (int64_t n, double factor, double exponent, const void *x, void *y))                                   \
-    X(power_backward,                                                                                               \
+#define CF_POOL_KERNELS(X)                                                                                             \
+    X(reduce_rows, (cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const void *x, int64_t ldx,      \
+                    int64_t step, void *y, int64_t ldy))                                                               \
+    X(reduce_rows_index, (int start, int64_t lines, int64_t n, int64_t rows, const void *x, int64_t ldx, int64_t step, \
+                          int64_t index0, void *y, void *at, int64_t ldy))                                             \
+    X(reduce_taps, (cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,    \
+                    int64_t ldx, void *y))                                                                             \
+    X(reduce_taps_index, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,             \
+                          const void *at, int64_t ldx, int64_t base, void *y, int64_t *index))                         \
+    X(reduce_spans, (cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))      \
+    X(reduce_spans_index, (int64_t n, const int64_t *start, const int64_t *end, const void *x, const void *at,         \
+                           int64_t base, void *y, int64_t *index))                                                     \
+    X(divide_rows, (int64_t rows, int64_t n, double factor, const int32_t *row_count, const int32_t *count,            \
+                    const void *x, void *y))                                                                           \
+    X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, void *y))                       \
+    X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))                     \
+    X(scatter_add, (int64_t n, const int64_t *index, const void *x, void *y))                                          \
+    X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                          \
+    X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                               \
+    X(power, (int64_t n, double factor, double exponent, const void *x, void *y))                                      \
+    X(power_backward,                                                                                                  \
       (int64_t n, double factor, double exponent, int flat_at_zero, const void *x, const void *dy, void *dx))
 
 #endif

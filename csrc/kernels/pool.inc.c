@@ -21,27 +21,45 @@ CF_INLINE int beats(real v, lane at, real m, lane best)
     return (v > m) | ((v == m) & !later) | ((v != v) & ((m == m) | later));
 }
 
+#if VL > 1
+CF_INLINE vec combine_lanes(cf_pool_op op, vec a, vec b)
+{
+    ivec take = (b > a) | (b != b);
+    return op == CF_POOL_MAX ? (vec)((take & (ivec)b) | (~take & (ivec)a)) : a + b;
+}
+#else
+CF_INLINE vec combine_lanes(cf_pool_op op, vec a, vec b) { return combine(op, a, b); }
+#endif
+
 /* ---- down the rows */
 
-CF_INLINE void rows_of(cf_pool_op op, int start, int64_t n, int64_t rows, const real *restrict x, int64_t ldx,
-                       real *restrict y)
+/* `count` lanes of a line.  Lines may be shorter than a vector, so that the rest of one is all there is. */
+CF_INLINE void reduce_lanes(cf_pool_op op, int start, int64_t count, int64_t rows, const real *x, int64_t ldx, real *y)
 {
-    if (start && rows == 1) copy(y, x, n);
-    if (start && rows > 1)
-        for (int64_t q = 0; q < n; q++) y[q] = combine(op, x[q], x[q + ldx]);
-    for (int64_t r = start ? 2 : 0; r < rows; r += 2) {
-        const real *restrict a = x + r * ldx, *restrict b = a + ldx;
-        if (r + 1 < rows)
-            for (int64_t q = 0; q < n; q++) y[q] = combine(op, combine(op, y[q], a[q]), b[q]);
-        else
-            for (int64_t q = 0; q < n; q++) y[q] = combine(op, y[q], a[q]);
+    vec v = count == VL ? load(start ? x : y) : load_part(start ? x : y, count);
+    for (int64_t r = start; r < rows; r++)
+        v = combine_lanes(op, v, count == VL ? load(x + r * ldx) : load_part(x + r * ldx, count));
+    if (count == VL) store(y, v);
+    else store_part(y, v, count);
+}
+
+CF_INLINE void rows_of(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const real *x, int64_t ldx,
+                       int64_t step, real *y, int64_t ldy)
+{
+    for (int64_t l = 0; l < lines; l++, x += step, y += ldy) {
+        int64_t q = 0;
+        for (; q + VL <= n; q += VL) reduce_lanes(op, start, VL, rows, x + q, ldx, y + q);
+        if (q < n) reduce_lanes(op, start, n - q, rows, x + q, ldx, y + q);
     }
 }
 
-static void CF_NAME(reduce_rows)(cf_pool_op op, int start, int64_t n, int64_t rows, const void *x, int64_t ldx, void *y)
+static void CF_NAME(reduce_rows)(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const void *x,
+                                 int64_t ldx, int64_t step, void *y, int64_t ldy)
 {
-    if (op == CF_POOL_MAX) rows_of(CF_POOL_MAX, start, n, rows, x, ldx, y);
-    else rows_of(CF_POOL_SUM, start, n, rows, x, ldx, y);
+    if (op == CF_POOL_SUM) rows_of(CF_POOL_SUM, start, lines, n, rows, x, ldx, step, y, ldy);
+    else if (start && rows == 2) rows_of(CF_POOL_MAX, 1, lines, n, 2, x, ldx, step, y, ldy);
+    else if (start && rows == 3) rows_of(CF_POOL_MAX, 1, lines, n, 3, x, ldx, step, y, ldy);
+    else rows_of(CF_POOL_MAX, start, lines, n, rows, x, ldx, step, y, ldy);
 }
 
 /* Row b, whose elements have the indices from `row` on, after what y and at hold; or after row a, from `row_a` on. */
@@ -57,24 +75,23 @@ CF_INLINE void row_index_of(const real *restrict a, lane row_a, lane n, const re
     }
 }
 
-static void CF_NAME(reduce_rows_index)(int start, int64_t n, int64_t rows, const void *x_, int64_t ldx, int64_t index0,
-                                       void *y, void *at)
+static void CF_NAME(reduce_rows_index)(int start, int64_t lines, int64_t n, int64_t rows, const void *x_, int64_t ldx,
+                                       int64_t step, int64_t index0, void *y_, void *at_, int64_t ldy)
 {
     const real *x = x_;
-    if (start) row_index_of(x, (lane)index0, (lane)n, rows > 1 ? x + ldx : x, (lane)(index0 + (rows > 1) * ldx), y, at);
-    for (int64_t r = start ? 2 : 0; r < rows; r++)
-        row_index_of(NULL, 0, (lane)n, x + r * ldx, (lane)(index0 + r * ldx), y, at);
+    real *y = y_;
+    lane *at = at_;
+    for (int64_t l = 0; l < lines; l++, x += step, index0 += step, y += ldy, at += ldy) {
+        int64_t second = rows > 1 ? ldx : 0;
+        if (start) row_index_of(x, (lane)index0, (lane)n, x + second, (lane)(index0 + second), y, at);
+        for (int64_t r = start ? 2 : 0; r < rows; r++)
+            row_index_of(NULL, 0, (lane)n, x + r * ldx, (lane)(index0 + r * ldx), y, at);
+    }
 }
 
 /* ---- along the line */
 
 #if VL > 1
-CF_INLINE vec combine_lanes(cf_pool_op op, vec a, vec b)
-{
-    ivec take = (b > a) | (b != b);
-    return op == CF_POOL_MAX ? (vec)((take & (ivec)b) | (~take & (ivec)a)) : a + b;
-}
-
 CF_INLINE real across(cf_pool_op op, vec v)
 {
     real lanes[VL];
@@ -210,7 +227,9 @@ static void CF_NAME(divide_rows)(int64_t rows, int64_t n, double factor, const i
 {
     const real *x = x_;
     real *y = y_;
-    for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+    if (!count)
+        for (int64_t i = 0; i < rows * n; i++) y[i] = x[i] / (real)factor;
+    for (int64_t r = 0; count && r < rows; r++, x += n, y += n) {
         const real whole = (real)factor * (real)row_count[r];
         for (int64_t q = 0; q < n; q++) y[q] = x[q] / (whole * (real)count[q]);
     }

@@ -49,32 +49,46 @@ static block block_of(const cf_pool_plan *p, int64_t task)
 /* Elements of the input before row h of slice z, counted from the plane. */
 static int64_t row_at(const cf_pool_desc *d, int64_t z, int64_t h) { return (z * d->in[1] + h) * d->in[2]; }
 
-static void fill(const job *j, void *line, void *at, int64_t first, int64_t last)
+/* Lines [0, rows) in columns [first, last): what padding is to the reduction. */
+static void fill(const job *j, int64_t rows, void *line, void *at, int64_t first, int64_t last)
 {
-    int64_t size = j->kn->size;
-    if (last > first) j->kn->set(last - first, cf_at(line, first, size), j->op == CF_POOL_MAX ? -INFINITY : 0);
-    for (int64_t i = first; at && i < last; i++) {
-        if (size == 8) ((int64_t *)at)[i] = INT64_MAX;
-        else ((int32_t *)at)[i] = INT32_MAX;
+    int64_t size = j->kn->size, n = last - first;
+    if (n <= 0) return;
+    j->kn->gather_rows(cf_at(line, first, size), j->p->ld, NULL, 0, rows, n, 0, 0, 1,
+                       j->op == CF_POOL_MAX ? -INFINITY : 0);
+    for (int64_t i = 0; at && i < rows * n; i++) {
+        int64_t to = i / n * j->p->ld + first + i % n;
+        if (size == 8) ((int64_t *)at)[to] = INT64_MAX;
+        else ((int32_t *)at)[to] = INT32_MAX;
     }
 }
 
-/* The windows of output row h, reduced down their rows; `at` has the indices, counted from the window's first slice. */
-static void fill_line(const job *j, const block *b, int64_t h, void *line, void *at)
+/* Output rows from h on, up to `end`, whose windows are whole or h alone. */
+static int64_t alike(const cf_pool_desc *d, int64_t h, int64_t end)
+{
+    int64_t span = (d->kernel[1] - 1) * d->dil[1] + 1, top = h * d->stride[1] - d->pad[1], bottom = d->in[1] - span;
+    if (d->adaptive || top < 0 || top > bottom) return 1;
+    return cf_min(end - h, (bottom - top) / d->stride[1] + 1);
+}
+
+/* The windows of output rows [h, h + rows), alike, reduced down their rows; `at` has the indices, counted from the
+ * window's first slice. */
+static void fill_lines(const job *j, const block *b, int64_t h, int64_t rows, void *line, void *at)
 {
     const cf_pool_desc *d = &j->p->desc;
     cf_window wd = cf_pool_window(d, 0, b->o), wh = cf_pool_window(d, 1, h);
-    int64_t size = j->kn->size, width = b->right - b->left, ldx = d->dil[1] * d->in[2];
+    int64_t size = j->kn->size, width = b->right - b->left, ldx = d->dil[1] * d->in[2], step = d->stride[1] * d->in[2];
+    int64_t ld = j->p->ld;
     int empty = wd.count == 0 || wh.count == 0 || width == 0;
-    fill(j, line, at, 0, empty ? j->p->ld : b->left);
+    fill(j, rows, line, at, 0, empty ? ld : b->left);
     for (int64_t z = 0; z < wd.count && !empty; z++) {
         int64_t from = row_at(d, z * d->dil[0], wh.first) + b->from + b->left;
         const void *x = cf_at_const(j->x, b->plane * cf_volume(d->in) + row_at(d, wd.first, 0) + from, size);
-        void *to = cf_at(line, b->left, size);
-        if (at) j->kn->reduce_rows_index(z == 0, width, wh.count, x, ldx, from, to, cf_at(at, b->left, size));
-        else j->kn->reduce_rows(j->op, z == 0, width, wh.count, x, ldx, to);
+        void *to = cf_at(line, b->left, size), *places = at ? cf_at(at, b->left, size) : NULL;
+        if (at) j->kn->reduce_rows_index(z == 0, rows, width, wh.count, x, ldx, step, from, to, places, ld);
+        else j->kn->reduce_rows(j->op, z == 0, rows, width, wh.count, x, ldx, step, to, ld);
     }
-    if (!empty) fill(j, line, at, b->right, j->p->ld);
+    if (!empty) fill(j, rows, line, at, b->right, ld);
 }
 
 static void reduce_lines(const job *j, const block *b, const void *line, const void *at, int64_t ld, int64_t to)
@@ -99,10 +113,13 @@ static void reduce_lines(const job *j, const block *b, const void *line, const v
     }
 }
 
-/* What the divisor has besides the points of the row and of the column. */
-static double slice_count(const cf_pool_desc *d, int64_t o)
+static void divide(const job *j, const block *b, const void *x, void *y)
 {
-    return d->divisor != 0 ? d->divisor : (double)cf_pool_points(d, 0, o);
+    const cf_pool_desc *d = &j->p->desc;
+    double factor = d->divisor != 0 ? d->divisor : (double)cf_pool_points(d, 0, b->o);
+    if (j->p->uniform && d->divisor == 0) factor *= (double)(cf_pool_points(d, 1, 0) * cf_pool_points(d, 2, 0));
+    j->kn->divide_rows(b->h1 - b->h0, b->n, factor, j->row_count + b->h0, j->p->uniform ? NULL : j->count + b->q0, x,
+                       y);
 }
 
 static void pool_block(const job *j, int64_t task, int thread)
@@ -118,42 +135,80 @@ static void pool_block(const job *j, int64_t task, int thread)
         int64_t from = b.plane * cf_volume(d->in) + row_at(d, b.o * d->stride[0], b.h0 * d->stride[1]) + b.from;
         reduce_lines(j, &b, cf_at_const(j->x, from, size), NULL, d->stride[1] * d->in[2], to);
     } else {
-        for (int64_t r = 0; r < rows; r++)
-            fill_line(j, &b, b.h0 + r, cf_at(line, r * p->ld, size), at ? cf_at(at, r * p->ld, size) : NULL);
+        for (int64_t r = 0, n; r < rows; r += n) {
+            n = alike(d, b.h0 + r, b.h1);
+            fill_lines(j, &b, b.h0 + r, n, cf_at(line, r * p->ld, size), at ? cf_at(at, r * p->ld, size) : NULL);
+        }
         reduce_lines(j, &b, line, at, p->ld, to);
     }
-    if (j->op == CF_POOL_SUM)
-        j->kn->divide_rows(rows, b.n, slice_count(d, b.o), j->row_count + b.h0, j->count + b.q0, y, y);
+    if (j->op == CF_POOL_SUM) divide(j, &b, y, y);
 }
 
-/* Gradient of one block of one row: divided, spread along a line, added to the rows of the windows. */
-static void spread_block(const job *j, const block *b, const void *dy, void *dx, void *line)
+/* The gradient of a block, divided, spread along its lines. */
+static void spread_lines(const job *j, const block *b, const void *dy, void *line)
 {
     const cf_pool_desc *d = &j->p->desc;
-    cf_window wd = cf_pool_window(d, 0, b->o), wh = cf_pool_window(d, 1, b->h0);
-    int64_t size = j->kn->size, width = b->right - b->left;
-    void *divided = cf_at(line, j->p->ld, size);
-    j->kn->divide_rows(1, b->n, slice_count(d, b->o), j->row_count + b->h0, j->count + b->q0, dy, divided);
-    memset(line, 0, (size_t)(j->p->ld * size));
-    if (d->adaptive) j->kn->spread_spans(b->n, j->start, j->end, divided, line);
-    else j->kn->spread_taps(b->n, d->kernel[2], d->dil[2], d->stride[2], divided, line);
-    for (int64_t z = 0; z < wd.count; z++)
-        j->kn->add_rows(cf_at(dx, row_at(d, wd.first + z * d->dil[0], wh.first) + b->from + b->left, size),
-                        d->dil[1] * d->in[2], 1, cf_at_const(line, b->left, size), 0, wh.count, width);
+    int64_t rows = b->h1 - b->h0, n = b->n, ld = j->p->ld, size = j->kn->size;
+    void *divided = cf_at(line, rows * ld, size);
+    divide(j, b, dy, divided);
+    memset(line, 0, (size_t)(rows * ld * size));
+    if (!d->adaptive && ld == n * d->stride[2]) {
+        n *= rows;
+        rows = 1;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        const void *from = cf_at(divided, r * n, size);
+        void *to = cf_at(line, r * ld, size);
+        if (d->adaptive) j->kn->spread_spans(n, j->start, j->end, from, to);
+        else j->kn->spread_taps(n, d->kernel[2], d->dil[2], d->stride[2], from, to);
+    }
 }
 
-static void spread_plane(const job *j, int64_t plane, int thread)
+/* Row r of the windows of output rows [h0, h1), in one slice. */
+static void add_window_row(const job *j, const block *b, const void *line, int64_t r, void *slice)
 {
     const cf_pool_desc *d = &j->p->desc;
-    int64_t size = j->kn->size, blocks = blocks_of(j->p);
-    void *dx = cf_at(j->y, plane * cf_volume(d->in), size), *line = cf_at(j->scratch, thread, j->p->scratch_bytes);
-    memset(dx, 0, (size_t)(cf_volume(d->in) * size));
-    for (int64_t i = 0; i < blocks; i++) {
-        block b = block_of(j->p, plane * blocks + i);
-        for (int64_t end = b.h1; b.h0 < end; b.h0++) {
-            int64_t from = ((b.plane * d->out[0] + b.o) * d->out[1] + b.h0) * d->out[2] + b.q0;
-            spread_block(j, &b, cf_at_const(j->x, from, size), dx, line);
+    int64_t size = j->kn->size, step = d->stride[1], at = r * d->dil[1] - d->pad[1];
+    int64_t h0 = cf_max(b->h0, cf_ceil_div(-at, step)), h1 = cf_min(b->h1, (d->in[1] - 1 - at + step) / step);
+    if (h0 >= h1) return;
+    void *to = cf_at(slice, row_at(d, 0, h0 * step + at) + b->from + b->left, size);
+    j->kn->add_rows(to, step * d->in[2], 1, cf_at_const(line, (h0 - b->h0) * j->p->ld + b->left, size), j->p->ld,
+                    h1 - h0, b->right - b->left);
+}
+
+/* The lines of a block, added to the rows of the windows. */
+static void spread_block(const job *j, const block *b, void *line)
+{
+    const cf_pool_desc *d = &j->p->desc;
+    cf_window wd = cf_pool_window(d, 0, b->o);
+    int64_t size = j->kn->size, from = ((b->plane * d->out[0] + b->o) * d->out[1] + b->h0) * d->out[2] + b->q0;
+    spread_lines(j, b, cf_at_const(j->x, from, size), line);
+    for (int64_t z = 0; z < wd.count; z++) {
+        void *slice = cf_at(j->y, b->plane * cf_volume(d->in) + row_at(d, wd.first + z * d->dil[0], 0), size);
+        for (int64_t r = 0; r < d->kernel[1] && !d->adaptive; r++) add_window_row(j, b, line, r, slice);
+        for (int64_t h = b->h0; h < b->h1 && d->adaptive; h++) {
+            cf_window w = cf_pool_window(d, 1, h);
+            j->kn->add_rows(cf_at(slice, row_at(d, 0, w.first), size), d->in[2], 1,
+                            cf_at_const(line, (h - b->h0) * j->p->ld, size), 0, w.count, d->in[2]);
         }
+    }
+}
+
+/* A task is the blocks of rows of its own, or else of a plane. */
+static void spread_task(const job *j, int64_t task, int thread)
+{
+    const cf_pool_desc *d = &j->p->desc;
+    int64_t blocks = j->p->apart ? j->p->column_blocks : blocks_of(j->p), plane = d->in[0] * d->in[1],
+            from = task * plane, rows = plane;
+    if (j->p->apart) {
+        block b = block_of(j->p, task * blocks);
+        from = b.h0 * d->stride[1];
+        rows = b.h1 * d->stride[1] - from;
+    }
+    memset(cf_at(j->y, from * d->in[2], j->kn->size), 0, (size_t)(rows * d->in[2] * j->kn->size));
+    for (int64_t i = 0; i < blocks; i++) {
+        block b = block_of(j->p, task * blocks + i);
+        spread_block(j, &b, cf_at(j->scratch, thread, j->p->scratch_bytes));
     }
 }
 
@@ -170,13 +225,14 @@ static void run_chunk(void *ctx, int64_t chunk, int thread)
 static void fill_tables(const job *j)
 {
     const cf_pool_desc *d = &j->p->desc;
-    for (int64_t o = 0; o < d->out[2]; o++) {
+    for (int64_t o = 0; o < d->out[2] && d->adaptive; o++) {
         cf_window w = cf_pool_window(d, 2, o);
         j->start[o] = w.first;
         j->end[o] = w.first + w.count;
-        j->count[o] = d->divisor != 0 ? 1 : (int32_t)cf_pool_points(d, 2, o);
     }
-    for (int64_t o = 0; o < d->out[1]; o++) j->row_count[o] = d->divisor != 0 ? 1 : (int32_t)cf_pool_points(d, 1, o);
+    if (j->op == CF_POOL_MAX || j->p->uniform) return;
+    for (int64_t o = 0; o < d->out[1]; o++) j->row_count[o] = (int32_t)cf_pool_points(d, 1, o);
+    for (int64_t o = 0; o < d->out[2]; o++) j->count[o] = (int32_t)cf_pool_points(d, 2, o);
 }
 
 void cf_pool(const cf_pool_plan *p, const void *x, void *y, int64_t *index, void *workspace)
@@ -189,8 +245,9 @@ void cf_pool(const cf_pool_plan *p, const void *x, void *y, int64_t *index, void
     j.count = cf_at(workspace, p->count_at, 1);
     j.row_count = cf_at(workspace, p->row_count_at, 1);
     j.scratch = cf_at(workspace, p->scratch_at, 1);
-    j.fn = p->pass == CF_AVERAGE_POOL_BACKWARD ? spread_plane : pool_block;
-    j.tasks = p->pass == CF_AVERAGE_POOL_BACKWARD ? p->desc.planes : p->desc.planes * blocks_of(p);
+    int backward = p->pass == CF_AVERAGE_POOL_BACKWARD;
+    j.fn = backward ? spread_task : pool_block;
+    j.tasks = p->desc.planes * (!backward ? blocks_of(p) : p->apart ? p->row_blocks : 1);
     j.chunks = cf_min(j.tasks, CF_CHUNKS * p->options.threads);
     if (p->workspace_bytes) fill_tables(&j);
     cf_parallel_for(j.chunks, p->options.threads, run_chunk, &j);

@@ -28,6 +28,8 @@ typedef struct {
     cf_options options;
     int64_t row_blocks, column_blocks, ld;
     int in_place; /* the source itself is the line */
+    int apart;    /* no two blocks of rows share input rows */
+    int uniform;  /* all windows of a slice have as many points */
     int64_t start_at, end_at, count_at,
         row_count_at;   /* tables: windows of output columns; points of columns and rows */
     int64_t scratch_at, scratch_bytes, workspace_bytes; /* scratch_bytes a thread */

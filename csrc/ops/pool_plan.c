@@ -47,15 +47,26 @@ static void merge_whole_axes(cf_pool_desc *d)
     }
 }
 
-/* Planes whose windows do not cross their ends are rows of one plane, where no index tells planes apart. */
-static void join_planes(cf_pool_desc *d)
+/* Planes whose windows do not cross their ends, nor each other's rows, are rows of one plane where no index tells planes
+ * apart.  Whether that was so. */
+static int join_planes(cf_pool_desc *d)
 {
     int64_t span = (d->kernel[1] - 1) * d->dil[1] + 1;
-    if (d->in[0] != 1 || d->out[0] != 1 || d->kernel[0] != 1 || d->pad[0] || d->pad_hi[0]) return;
-    if (d->pad[1] || d->pad_hi[1] || span > d->stride[1] || d->in[1] != d->out[1] * d->stride[1]) return;
+    if (d->in[0] != 1 || d->out[0] != 1 || d->kernel[0] != 1 || d->pad[0] || d->pad_hi[0]) return 0;
+    if (d->pad[1] || d->pad_hi[1] || span > d->stride[1] || d->in[1] != d->out[1] * d->stride[1]) return 0;
     d->in[1] *= d->planes;
     d->out[1] *= d->planes;
     d->planes = 1;
+    return 1;
+}
+
+/* Whether all windows have as many points along the axis. */
+static int is_uniform(const cf_pool_desc *d, int axis)
+{
+    int64_t first = cf_pool_points(d, axis, 0);
+    for (int64_t o = 1; o < d->out[axis]; o++)
+        if (cf_pool_points(d, axis, o) != first) return 0;
+    return 1;
 }
 
 /* Reals under the windows of n points of a row, at least n steps: lines whose windows do not overlap are then one. */
@@ -81,7 +92,7 @@ static void cut(cf_pool_plan *p)
     p->row_blocks = cf_ceil_div(d->out[1], rows);
     p->column_blocks = cf_ceil_div(d->out[2], columns);
     p->ld = line_of(d, cf_ceil_div(d->out[2], p->column_blocks));
-    p->scratch_bytes = cf_round_up((2 * rows * p->ld + columns) * (d->dtype == CF_F64 ? 8 : 4), CF_ALIGN);
+    p->scratch_bytes = cf_round_up(rows * (p->ld + cf_max(p->ld, columns)) * (d->dtype == CF_F64 ? 8 : 4), CF_ALIGN);
 }
 
 /* Elements of the slices that a window spans: their places fit an integer as wide as a real. */
@@ -111,7 +122,8 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     if (d->planes == 0 || cf_volume(d->out) == 0) return CF_OK;
     if (d->adaptive) make_plain(d);
     if (!d->adaptive) merge_whole_axes(d);
-    if (!d->adaptive && (pass == CF_MAX_POOL || pass == CF_AVERAGE_POOL)) join_planes(d);
+    if (!d->adaptive && pass != CF_MAX_POOL_INDEX) p->apart = join_planes(d);
+    p->uniform = d->divisor != 0 || (is_uniform(d, 1) && is_uniform(d, 2));
     if (pass == CF_MAX_POOL_INDEX && !is_indexable(d)) return CF_TOO_LARGE;
     double work = (double)d->planes * (double)cf_max(cf_volume(d->in), cf_volume(d->out));
     if (work < CF_SERIAL_WORK) p->options.threads = 1;

@@ -43,15 +43,18 @@ static double add(cf_pool_op op, double a, double b)
 
 static void one_reduce_rows(check *c, cf_pool_op op, int start, int64_t n, int64_t rows)
 {
-    int64_t ldx = n + check_random(c, 0, 2);
-    void *x = ties(c, (rows - 1) * ldx + n), *y = ties(c, n), *expected = check_copy(c, y, n);
-    for (int64_t q = 0; q < n; q++) {
-        double v = start ? check_get(c, x, q) : check_get(c, y, q);
-        for (int64_t r = start; r < rows; r++) v = add(op, v, check_get(c, x, r * ldx + q));
-        check_put(c, expected, q, v);
-    }
-    c->kn->reduce_rows(op, start, n, rows, x, ldx, y);
-    check_equal(c, y, expected, n, "reduce_rows");
+    enum { LINES = 3 };
+    int64_t ldx = n + check_random(c, 0, 2), step = check_random(c, 1, 2 * ldx), ldy = n + check_random(c, 0, 2);
+    void *x = ties(c, (LINES - 1) * step + (rows - 1) * ldx + n), *y = ties(c, (LINES - 1) * ldy + n);
+    void *expected = check_copy(c, y, (LINES - 1) * ldy + n);
+    for (int64_t l = 0; l < LINES; l++)
+        for (int64_t q = 0; q < n; q++) {
+            double v = start ? check_get(c, x, l * step + q) : check_get(c, y, l * ldy + q);
+            for (int64_t r = start; r < rows; r++) v = add(op, v, check_get(c, x, l * step + r * ldx + q));
+            check_put(c, expected, l * ldy + q, v);
+        }
+    c->kn->reduce_rows(op, start, LINES, n, rows, x, ldx, step, y, ldy);
+    check_equal(c, y, expected, (LINES - 1) * ldy + n, "reduce_rows");
     free(x);
     free(y);
     free(expected);
@@ -67,20 +70,23 @@ void check_reduce_rows(check *c)
 
 static void one_reduce_rows_index(check *c, int start, int64_t n, int64_t rows)
 {
-    int64_t ldx = n + check_random(c, 0, 2);
-    void *x = ties(c, (rows - 1) * ldx + n), *y = ties(c, n), *expected = check_copy(c, y, n), *at = check_array(c, n);
-    int64_t *places = malloc((size_t)n * sizeof *places);
-    for (int64_t q = 0; q < n; q++) {
-        maximum m = {check_get(c, y, q), q};
-        put_lane(c, at, q, q);
-        if (start) m = (maximum){check_get(c, x, q), 1000 + q};
-        for (int64_t r = start; r < rows; r++) take(&m, check_get(c, x, r * ldx + q), 1000 + r * ldx + q);
-        check_put(c, expected, q, m.value);
-        places[q] = m.at;
+    enum { LINES = 2 };
+    int64_t ldx = n + check_random(c, 0, 2), step = check_random(c, 1, 2 * ldx), size = LINES * n;
+    void *x = ties(c, step + (rows - 1) * ldx + n), *y = ties(c, size), *expected = check_copy(c, y, size);
+    void *at = check_array(c, size);
+    int64_t *places = malloc((size_t)size * sizeof *places);
+    for (int64_t i = 0; i < size; i++) {
+        int64_t from = i / n * step + i % n;
+        maximum m = {check_get(c, y, i), i};
+        put_lane(c, at, i, i);
+        if (start) m = (maximum){check_get(c, x, from), 1000 + from};
+        for (int64_t r = start; r < rows; r++) take(&m, check_get(c, x, from + r * ldx), 1000 + from + r * ldx);
+        check_put(c, expected, i, m.value);
+        places[i] = m.at;
     }
-    c->kn->reduce_rows_index(start, n, rows, x, ldx, 1000, y, at);
-    check_equal(c, y, expected, n, "reduce_rows_index");
-    for (int64_t q = 0; q < n; q++) check_close(c, (double)get_lane(c, at, q), (double)places[q], 0);
+    c->kn->reduce_rows_index(start, LINES, n, rows, x, ldx, step, 1000, y, at, n);
+    check_equal(c, y, expected, size, "reduce_rows_index");
+    for (int64_t i = 0; i < size; i++) check_close(c, (double)get_lane(c, at, i), (double)places[i], 0);
     free(x);
     free(y);
     free(expected);
@@ -225,6 +231,8 @@ void check_divide_rows(check *c)
     c->kn->divide_rows(2, SPANS, -3, row_count, count, x, y);
     for (int q = 0; q < 2 * SPANS; q++)
         check_close(c, check_get(c, y, q), check_get(c, x, q) / (-3 * row_count[q / SPANS] * count[q % SPANS]), 1);
+    c->kn->divide_rows(2, SPANS, 7, NULL, NULL, x, y);
+    for (int q = 0; q < 2 * SPANS; q++) check_close(c, check_get(c, y, q), check_get(c, x, q) / 7, 1);
     free(x);
     free(y);
 }
