@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparison import same
 
 from cnnfast import functional as F
 from cnnfast import reference as R
+from cnnfast.testing import integers
 
 ORDERS = ("N CK O", "N C K O", "CK ON", "CK NO", "NO CK", "N O K C", "KC NO", "O N CK", "C NOK")
 WINDOWS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
@@ -23,15 +25,6 @@ WINDOWS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
     ((3, 33, 24, 25), {"kernel_size": 3, "padding": 1}),
     ((0, 3, 6, 6), {"kernel_size": 3}),
 ]
-
-
-def integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
-    return rng.integers(-8, 9, shape).astype(dtype)
-
-
-def same(got: Any, expected: Any) -> None:
-    assert got.dtype == expected.dtype
-    np.testing.assert_array_equal(got, expected, strict=True)
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparison import same
 from problems import Draw, Problem, solvable
 
 from cnnfast import _config, _core, testing
@@ -24,10 +25,10 @@ SETTINGS = [(isa, threads) for isa in _core.supported_isas() for threads in (1, 
 UNIT = 12**3
 
 
-def same(got: Any, expected: Any, what: str) -> None:
+def same_results(got: Any, expected: Any, what: str) -> None:
     pairs = zip(*(r if isinstance(r, tuple) else (r,) for r in (got, expected)), strict=True)
     for one, other in pairs:
-        np.testing.assert_array_equal(one, other, err_msg=what, strict=True)
+        same(one, other, what)
 
 
 def check(problem: Problem, unit: int, rng: np.random.Generator) -> None:
@@ -40,7 +41,7 @@ def check(problem: Problem, unit: int, rng: np.random.Generator) -> None:
         what = f"{problem}, {_core.isa_name(isa)}, {threads} threads"
         with _config.using(isa=isa, threads=threads, exact=True):
             result = problem.forward(F)
-            same(result, expected, what)
+            same_results(result, expected, what)
             for name, gradient in problem.backward(F, grad, result).items():
                 same(gradient, gradients[name], f"gradient of {name}: {what}")
             if problem.arguments.get("return_indices"):
@@ -67,7 +68,7 @@ def test_what_is_not_finite_reaches_only_what_it_should(op: str, dtype: Any, rng
             expected = problem.forward(R)
         for isa, threads in SETTINGS:
             with _config.using(isa=isa, threads=threads, exact=True):
-                same(problem.forward(F), expected, f"{problem}, {_core.isa_name(isa)}, {threads} threads")
+                same_results(problem.forward(F), expected, f"{problem}, {_core.isa_name(isa)}, {threads} threads")
 
 
 def boundaries(isa: int) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparison import same
 from problems import Draw
 
 from cnnfast import _config
@@ -16,14 +17,14 @@ from cnnfast import reference as R
 UNIT = 60**3
 
 
+def close(got: Any, expected: Any) -> None:
+    """Powers and roots round several times."""
+    assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_allclose(got, expected, rtol=32 * np.finfo(got.dtype).eps)
+
+
 def draw(rng: np.random.Generator, rank: int, *values: int) -> tuple[int, ...]:
     return tuple(int(rng.choice(values)) for _ in range(rank))
-
-
-def same(got: Any, expected: Any) -> None:
-    assert got.dtype == expected.dtype
-    assert got.shape == expected.shape
-    np.testing.assert_array_equal(got, expected)
 
 
 def check_maximum(name: str, x: Any, *arguments: Any, **named: Any) -> None:
@@ -61,12 +62,11 @@ def test_adaptive_pools(rank: int, isa: int, threads: int, dtype: Any, rng: np.r
 def test_lp_pool(rank: int, norm_type: float, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
     named = {"norm_type": norm_type, "kernel_size": 3, "stride": 2, "ceil_mode": True}
     x = (rng.random((2, 3, *(9,) * rank)) + 0.5).astype(dtype)
-    close: Any = {"rtol": 32 * np.finfo(dtype).eps, "strict": True}
     y = getattr(F, f"lp_pool{rank}d")(x, **named)
-    np.testing.assert_allclose(y, getattr(R, f"lp_pool{rank}d")(x, **named), **close)
+    close(y, getattr(R, f"lp_pool{rank}d")(x, **named))
     dy = (rng.random(y.shape) + 0.5).astype(dtype)
     backward = f"lp_pool{rank}d_backward"
-    np.testing.assert_allclose(getattr(F, backward)(dy, x, **named), getattr(R, backward)(dy, x, **named), **close)
+    close(getattr(F, backward)(dy, x, **named), getattr(R, backward)(dy, x, **named))
 
 
 def test_lp_pool_of_zeros_and_of_negative_sums(dtype: Any) -> None:

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from cnnfast import _core
 
 Ints = tuple[int, ...]
 IntOrTuple = int | Sequence[int]
 
 cached = _core.Remembering
+
+_BOOLS = (bool, np.bool_)
 
 # No array has more elements than fit an address space, and sums of a few such sizes still fit an int64.
 MAX_ELEMENTS = 2**62
@@ -24,10 +28,10 @@ MAX_ARGUMENT = 2**31 - 1
 def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
     """`value` as an int; bools and floats are no ints, NumPy integers are."""
     try:
-        number = operator.index(value)
+        number = None if isinstance(value, _BOOLS) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool):
+    if number is None:
         raise TypeError(f"{op}: {name} is {value!r} (expected an int)")
     if least is not None and number < least:
         raise ValueError(f"{op}: {name} is {number} (expected at least {least})")
@@ -46,7 +50,7 @@ def ints(op: str, name: str, value: object, rank: int, least: int | None = None)
 
 def flag(op: str, name: str, value: Any) -> bool:
     """`value` as a bool; as in PyTorch, numbers are no bools, and here NumPy's bools are."""
-    if type(value).__name__ not in ("bool", "bool_"):
+    if not isinstance(value, _BOOLS):
         raise TypeError(f"{op}: {name} is {value!r} (expected a bool)")
     return bool(value)
 
