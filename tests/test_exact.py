@@ -35,7 +35,7 @@ def check(problem: Problem, unit: int, rng: np.random.Generator) -> None:
     """`unit` times small numbers are gradients on which all is exact."""
     expected = problem.forward(R)
     y = expected[0] if isinstance(expected, tuple) else expected
-    grad = unit * testing.integers(rng, y.shape, y.dtype)
+    grad = np.multiply(unit, testing.integers(rng, y.shape, y.dtype), dtype=y.dtype)
     gradients = problem.backward(R, grad, expected)
     for isa, threads in SETTINGS:
         what = f"{problem}, {_core.isa_name(isa)}, {threads} threads"
