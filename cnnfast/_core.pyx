@@ -13,6 +13,7 @@ from itertools import islice
 from math import prod
 from time import perf_counter
 
+cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.contextvars cimport get_value

@@ -113,3 +113,14 @@ def test_many_threads_plan_at_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda i: float(op(i % 7)[0, 0]), range(700)))
     assert results == [1.0] * 700
+
+
+def test_threads_replace_what_others_look_up() -> None:
+    remembered = _core.Remembering(lambda *arguments: [arguments])
+
+    def work(seed: int) -> bool:
+        keys = ((1, 1.0, True)[(i + seed) % 3] for i in range(20_000))
+        return all(repr(remembered(key)) == repr([(key,)]) for key in keys)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(4)))

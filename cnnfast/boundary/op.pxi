@@ -84,17 +84,26 @@ cdef class Remembering:
 
     cdef object result(self, tuple arguments):
         try:
-            found = self.results.get(arguments)
+            found = self.find(arguments)
         except TypeError:
             frozen = freeze(arguments)
             return self.result(frozen) if frozen != arguments else self.function(*arguments)
         if found is not None and same_types(arguments, <tuple>(<tuple>found)[0]):
             return (<tuple>found)[1]
         result = self.function(*arguments)
-        if len(self.results) >= _RESULTS_KEPT:
-            self.results.clear()
-        self.results[arguments] = arguments, result
+        self.keep(arguments, result)
         return result
+
+    # An entry that one thread looks up may be what another replaces; without a GIL nothing else keeps it alive.
+    cdef object find(self, tuple arguments):
+        with cython.critical_section(self):
+            return self.results.get(arguments)
+
+    cdef object keep(self, tuple arguments, object result):
+        with cython.critical_section(self):
+            if len(self.results) >= _RESULTS_KEPT:
+                self.results.clear()
+            self.results[arguments] = arguments, result
 
 
 cdef bytes signature(tuple arrays):
