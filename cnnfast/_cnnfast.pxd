@@ -52,7 +52,7 @@ cdef extern from "cnnfast.h" nogil:
     ctypedef struct cf_correlate_plan:
         int64_t rows, units, splits, nv, panels, passes
         cf_slab slab
-        int straight, direct
+        int straight, direct, by_rows
     ctypedef struct cf_weights_plan:
         int64_t rows, nv, panels, tiles, chunks, parts
         int flat

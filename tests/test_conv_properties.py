@@ -52,6 +52,23 @@ def test_padding_is_a_larger_input(isa: int, rng: np.random.Generator) -> None:
     assert np.array_equal(F.conv2d(x, w, padding=((1, 2), (0, 3))), F.conv2d(padded, w))
 
 
+def test_depth_taps_outside_of_the_source_are_left_out(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    """Slices read in place (slice large enough), from a slab, and with depth taps that never meet the source."""
+    for h, kernel, pad in ((16, (3, 1, 1), 1), (3, (3, 3, 3), 2), (16, (2, 1, 1), 5)):
+        x, w = integers(rng, (2, 9, 4, h, 17), dtype), integers(rng, (5, 9, *kernel), dtype)
+        padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (0, 0), (0, 0)))
+        assert np.array_equal(F.conv3d(x, w, padding=(pad, 0, 0)), F.conv3d(padded, w))
+
+
+def test_a_transposed_convolution_is_one_of_the_padded_input(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    """Of ten rows and five taps most border rows read few taps, which is where row taps are left out."""
+    for depth, channels in ((1, 16), (3, 5)):
+        x, w = integers(rng, (5, channels, depth, 10, 10), dtype), integers(rng, (channels, 6, depth, 5, 5), dtype)
+        pads = [(k - 1, k - 1) for k in w.shape[2:]]
+        flipped = np.ascontiguousarray(w[:, :, ::-1, ::-1, ::-1].swapaxes(0, 1))
+        assert np.array_equal(F.conv_transpose3d(x, w), F.conv3d(np.pad(x, ((0, 0), (0, 0), *pads)), flipped))
+
+
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_same_padding_gives_a_point_a_stride(stride: int, rng: np.random.Generator) -> None:
     x, w = integers(rng, (1, 1, 10), np.float32), integers(rng, (1, 1, 4), np.float32)

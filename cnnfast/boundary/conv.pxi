@@ -82,8 +82,9 @@ cdef class ConvPlan(Plan):
         else:
             rows, nv, panels = c.rows, c.nv, c.panels
             source = "source" if c.straight else "slab"
-            info.update(lanes=source, direct=bool(c.direct), tasks=c.units, images=c.slab.images, passes=c.passes,
-                        splits=c.splits, block=(c.slab.block[0], c.slab.block[1], c.slab.block[2]))
+            info.update(lanes=source, direct=bool(c.direct), by_rows=bool(c.by_rows), tasks=c.units,
+                        images=c.slab.images, passes=c.passes, splits=c.splits,
+                        block=(c.slab.block[0], c.slab.block[1], c.slab.block[2]))
         info["tile"] = f"{-(-rows // max(panels, 1))}x{nv}"
         return info
 

@@ -77,3 +77,31 @@ void cf_valid_range(int64_t len, int64_t start, int64_t step, int64_t src, int64
     *first = cf_min(len, start >= 0 ? 0 : cf_ceil_div(-start, step));
     *last = cf_max(*first, start >= src ? 0 : cf_min(len, cf_ceil_div(src - start, step)));
 }
+
+void cf_axis_taps(const cf_axis *a, const cf_phase *ph, int64_t q, int64_t *first, int64_t *last)
+{
+    *first = *last = 0;
+    if (ph->taps == 0) return;
+    int64_t from = a->step * q + ph->off0;
+    if (ph->off_step > 0) {
+        cf_valid_range(ph->taps, from, ph->off_step, a->src, first, last);
+    } else {
+        int64_t low, high;
+        cf_valid_range(ph->taps, from + (ph->taps - 1) * ph->off_step, -ph->off_step, a->src, &low, &high);
+        *first = ph->taps - high;
+        *last = ph->taps - low;
+    }
+}
+
+double cf_axis_inside(const cf_axis *a)
+{
+    int64_t inside = 0, first, last;
+    for (int64_t f = 0; f < a->dstep; f++) {
+        cf_phase ph = cf_axis_phase(a, f);
+        for (int64_t t = 0; t < ph.taps; t++) {
+            cf_valid_range(cf_axis_points(a), ph.off0 + t * ph.off_step, a->step, a->src, &first, &last);
+            inside += last - first;
+        }
+    }
+    return (double)inside / (double)(a->taps * cf_axis_points(a));
+}

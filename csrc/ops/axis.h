@@ -39,6 +39,12 @@ int cf_axis_is_plain(const cf_axis *a);   /* copies its source: no window, strid
 /* A plain axis joins the row if the row is plain too: a 1x1 kernel sees one long row. */
 void cf_merge_plain_axes(cf_axis axis[3]);
 
+/* The taps [*first, *last) of a phase with which destination point q reads inside the source. */
+void cf_axis_taps(const cf_axis *a, const cf_phase *ph, int64_t q, int64_t *first, int64_t *last);
+
+/* The share of all (point, tap) pairs that read inside the source. */
+double cf_axis_inside(const cf_axis *a);
+
 /* Where an offset lies: the copy, and the shift in it. */
 static inline int64_t cf_copy_of(const cf_copies *c, int64_t off, int64_t step, int64_t *shift)
 {

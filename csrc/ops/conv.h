@@ -26,36 +26,39 @@ typedef struct {
     int64_t rows, red, vol;       /* a group's destination channels, source channels, taps */
     int64_t w_group, w_row, w_red; /* strides of the weights */
     int64_t phases; /* of all axes */
+    double inside[2]; /* shares of the depth and row taps that read inside the source */
+    int rows_apart; /* terms are (depth tap, row tap, channel, column tap), else (depth tap, channel, row tap, column tap) */
     cf_slab slab;
     int64_t image_groups, splits, units; /* a task: a block of points of some images, a split of the panels */
-    int straight;                     /* lanes are read from the source itself */
-    int direct;                       /* tiles are written to the destination itself */
-    int64_t red_block, passes;        /* source channels of a pass */
+    int straight; /* lanes are read from the source itself */
+    int direct; /* tiles are written to the destination itself */
+    int by_rows; /* rows of points are runs of lanes of their own, not one run with what is between */
+    int64_t red_block, passes; /* source channels of a pass */
     int64_t nv, panels, buffer_ld;
 } cf_correlate_plan;
 
 /* Backward-weights: rows = output channels, lanes = input channels (or channels x taps), see conv_weights.c. */
 typedef struct {
-    int64_t rows, red, vol;                 /* a group's output channels, input channels, taps */
+    int64_t rows, red, vol; /* a group's output channels, input channels, taps */
     cf_axis axis[3];
-    int flat;                               /* lanes are (channel, tap) pairs */
-    int64_t lanes, taps;                    /* lanes of a tap; taps that are not lanes */
+    int flat; /* lanes are (channel, tap) pairs */
+    int64_t lanes, taps; /* lanes of a tap; taps that are not lanes */
     int64_t vectors, nv, tiles, ld, panels; /* lanes are cut into tiles of ld = nv vectors or one less */
     int64_t box[4], boxes[4], chunks, pixels; /* a chunk: output points of (images, d, h, w), at most `pixels` */
     int64_t step[3], span[3]; /* input points a chunk reads along an axis: step an output point, span in all */
-    int64_t parts;                          /* independent sums over the chunks of a group */
-    int64_t lane_splits, row_splits;        /* shares of the lane tiles and of the panels */
+    int64_t parts; /* independent sums over the chunks of a group */
+    int64_t lane_splits, row_splits; /* shares of the lane tiles and of the panels */
     int64_t dy_size, acc_size, x_size, scratch_size; /* reals; x of one tile */
 } cf_weights_plan;
 
 /* Backward-weights with few channels: lanes = output points, see conv_weights_points.c. */
 typedef struct {
-    int64_t rows, red, terms;            /* a group's output channels, input channels, (channel, tap) pairs */
+    int64_t rows, red, terms; /* a group's output channels, input channels, (channel, tap) pairs */
     cf_slab slab;
-    int64_t blocks, images, units;       /* a unit: a block of points of some images */
-    int64_t parts, splits;               /* independent sums over the units; shares of the rows */
-    int64_t nv, panels;                  /* terms of a tile at most; panels of rows */
-    int64_t slab_size, acc_size;         /* reals: of an image, of a part */
+    int64_t blocks, images, units; /* a unit: a block of points of some images */
+    int64_t parts, splits; /* independent sums over the units; shares of the rows */
+    int64_t nv, panels; /* terms of a tile at most; panels of rows */
+    int64_t slab_size, acc_size; /* reals: of an image, of a part */
 } cf_points_plan;
 
 typedef struct {

@@ -51,10 +51,32 @@ typedef struct {
 void cf_pack_weights_task(void *job, int64_t task, int thread); /* task = (group, pass, panel) */
 void cf_fill_offsets(const cf_correlate_job *j);
 
-/* Packed weights of (group, pass, phase, panel): (channel, tap of the phase, row of the panel). */
+/* Packed weights of (group, pass, phase, panel): (term, row of the panel).  Terms are ordered so that those of the depth taps, and
+ * if rows_apart of the row taps, that read inside the source lie together: (outer tap, channel, inner tap). */
 int64_t cf_packed_group_size(const cf_correlate_plan *p, int64_t lanes);
 int64_t cf_packed_at(const cf_correlate_plan *p, int64_t lanes, int64_t group, int64_t pass, int64_t phase,
                      int64_t taps_before, int64_t taps, int64_t panel);
+
+static inline int64_t cf_inner_taps(const cf_correlate_plan *p, const cf_phase ph[3])
+{
+    return (p->rows_apart ? 1 : ph[1].taps) * ph[2].taps;
+}
+
+/* Offsets of a pass of so many channels: [phase][term].  Passes differ by one at most. */
+static inline int64_t cf_koff_at(const cf_correlate_plan *p, int64_t channels)
+{
+    return channels == p->red_block ? 0 : p->red_block * p->vol;
+}
+static inline int64_t cf_koff_size(const cf_correlate_plan *p)
+{
+    return (p->red_block + (p->red % p->passes ? p->red_block - 1 : 0)) * p->vol;
+}
+
+/* Channels whose taps are dealt to their places together: the scratch of (channel, tap, row) stays in a quarter of L1. */
+static inline int64_t cf_deal_channels(const cf_correlate_plan *p)
+{
+    return cf_max(1, cf_min(p->red_block, 2048 / (p->vol * CF_MR_MAX)));
+}
 
 /* Reals of output that a task holds back. */
 static inline int64_t cf_buffer_size(const cf_correlate_plan *p)

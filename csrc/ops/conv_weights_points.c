@@ -195,7 +195,7 @@ void cf_points_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x
              cf_at(workspace, plan->koff_at, 1)};
     cf_phase ph[3];
     for (int i = 0; i < 3; i++) ph[i] = cf_axis_phase(&p->slab.axis[i], 0);
-    cf_slab_offsets(&p->slab, ph, p->red, j.koff);
+    cf_slab_offsets(&p->slab, ph, p->red, p->terms / p->red, j.koff);
     cf_parallel_for(plan->desc.groups * p->parts * p->splits, plan->options.threads, run_part, &j);
     cf_parallel_for(plan->desc.groups * p->rows, plan->options.threads, put_row, &j);
 }

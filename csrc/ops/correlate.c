@@ -4,7 +4,8 @@
  *   dst[n, m, first + dstep*q] = init[m] + sum over r, taps of  w[m, r, tap] * src[n, r, step*q + off(tap)]
  *
  * Rows of the tile are destination channels m, broadcast from packed weights; lanes are destination points q, loaded through
- * the offset table from a slab of the source (or from the source itself); k runs over (r, tap). */
+ * the offset table from a slab of the source (or from the source itself); k runs over (r, tap), in an order that lets taps be left
+ * out which read nothing but padding for all lanes of a run. */
 #include "../core/parallel.h"
 #include "conv_internal.h"
 
@@ -24,12 +25,12 @@ static cf_unit unit_of(const cf_conv_plan *plan, int64_t task)
     return u;
 }
 
-/* Whole vectors of the last lanes would reach past the end of the source. */
+/* Whole vectors of the last lanes would reach past the end of the source's last row. */
 static int reaches_past_end(const cf_correlate_job *j, const cf_unit *u)
 {
     const cf_conv_desc *d = &j->plan->desc;
     return u->region.image == d->n - 1 && u->group == d->groups - 1 &&
-           u->region.at[2] + cf_round_up(u->region.len[2], j->kn->lanes) > cf_slab_src_plane(&j->p->slab);
+           u->region.at[2] + cf_round_up(u->region.len[2], j->kn->lanes) > j->p->slab.axis[2].src;
 }
 
 /* Destination of a task: lane 0 of row 0. */
@@ -41,12 +42,17 @@ static void *direct_dst(const cf_correlate_job *j, const cf_unit *u)
     return cf_at(j->dst, channel * cf_slab_dst_plane(&p->slab) + point, j->kn->size);
 }
 
-/* The panels of a task against one run of lanes.  Pixels are outermost unless the packed weights of the pass exceed a quarter
- * of L2: then a panel stays in L1 and the slab streams from L2. */
+/* How far slices and rows lie apart. */
+typedef struct {
+    int64_t slice, row;
+} place;
+
+/* Panels [panel0, panel1) of one phase against one run of lanes. */
 typedef struct {
     const cf_correlate_job *j;
-    const cf_unit *u;
-    int64_t kc, lanes, ldy;
+    int64_t panel0, panel1;
+    int64_t terms, inner;     /* of the phase; of one of its outer taps */
+    int64_t lanes, ldy;
     const void *a, *b, *init; /* panel 0 of the phase; lane 0 */
     const int32_t *koff;
     void *y;
@@ -54,56 +60,87 @@ typedef struct {
 
 enum { PANELS_IN_L2 = 64 * 1024 };
 
-static void run_one(const run *r, int64_t panel, int64_t v0, int64_t nv)
+/* Terms [k0, k1) of one tile. */
+static void run_tile(const run *r, int64_t k0, int64_t k1, int64_t panel, int64_t v0, int64_t nv)
 {
     const cf_correlate_plan *p = r->j->p;
     const cf_kernels *kn = r->j->kn;
     int64_t m0 = cf_row_begin(p, panel), mr = cf_row_begin(p, panel + 1) - m0, j0 = v0 * kn->lanes;
     const void *init = r->init ? cf_at_const(r->init, m0, kn->size) : NULL;
     void *y = cf_at(r->y, m0 * r->ldy + j0, kn->size);
-    kn->tile[nv][mr](r->kc, cf_at_const(r->a, m0 * r->kc + panel * kn->lanes, kn->size), 1, mr,
-                     cf_at_const(r->b, j0, kn->size), r->koff, y, r->ldy, init, y, r->ldy,
+    kn->tile[nv][mr](k1 - k0, cf_at_const(r->a, m0 * r->terms + panel * kn->lanes + k0 * mr, kn->size), 1, mr,
+                     cf_at_const(r->b, j0, kn->size), r->koff + k0, y, r->ldy, init, y, r->ldy,
                      cf_min(nv * kn->lanes, r->lanes - j0));
 }
 
-static void run_lanes(const run *r)
+static void run_terms(const run *r, int64_t k0, int64_t k1)
 {
     const cf_correlate_plan *p = r->j->p;
     int64_t vectors = cf_ceil_div(r->lanes, r->j->kn->lanes), tiles = cf_ceil_div(vectors, p->nv);
-    int64_t panels = r->u->panel1 - r->u->panel0, panel_outer = r->kc * p->rows > PANELS_IN_L2;
-    for (int64_t i = 0; i < tiles * panels; i++) {
-        int64_t t = panel_outer ? i % tiles : i / panels, panel = panel_outer ? i / tiles : i % panels;
-        int64_t v0 = cf_part(vectors, tiles, t);
-        run_one(r, r->u->panel0 + panel, v0, cf_part(vectors, tiles, t + 1) - v0);
+    for (int64_t t = 0; t < tiles; t++) {
+        int64_t v0 = cf_part(vectors, tiles, t), nv = cf_part(vectors, tiles, t + 1) - v0;
+        for (int64_t panel = r->panel0; panel < r->panel1; panel++) run_tile(r, k0, k1, panel, v0, nv);
     }
 }
 
-/* One pass of channels through every phase and slice. */
-static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, const void *lanes_at,
+/* The depth taps [d0, d1) and of each the row taps [h0, h1) of kh; their terms are one run if that is all row taps. */
+static void run_taps(run r, int64_t kh, int64_t d0, int64_t d1, int64_t h0, int64_t h1)
+{
+    int64_t together = h1 - h0 == kh ? d1 - d0 : 1;
+    if (d0 == d1 || h0 == h1) {
+        if (r.init) run_terms(&r, 0, 0);
+        return;
+    }
+    for (int64_t d = d0; d < d1; d += together, r.init = NULL)
+        run_terms(&r, (d * kh + h0) * r.inner, ((d + together - 1) * kh + h1) * r.inner);
+}
+
+/* The slices of a block, and its rows where they are runs of their own. */
+static void run_slices(const run *start, const cf_unit *u, const cf_phase ph[3], const place *b, const place *y)
+{
+    const cf_correlate_plan *p = start->j->p;
+    int64_t size = start->j->kn->size, rows = p->by_rows ? u->region.len[1] : 1, kh = p->rows_apart ? ph[1].taps : 1;
+    for (int64_t z = 0; z < u->region.len[0]; z++)
+        for (int64_t h = 0; h < rows; h++) {
+            int64_t d0, d1, h0 = 0, h1 = kh;
+            cf_axis_taps(&p->slab.axis[0], &ph[0], u->region.at[0] + z, &d0, &d1);
+            if (p->by_rows && p->rows_apart) cf_axis_taps(&p->slab.axis[1], &ph[1], u->region.at[1] + h, &h0, &h1);
+            run r = *start;
+            r.b = cf_at_const(start->b, z * b->slice + h * b->row, size);
+            r.y = cf_at(start->y, z * y->slice + h * y->row, size);
+            run_taps(r, kh, d0, d1, h0, h1);
+        }
+}
+
+/* One pass of channels through every phase.  Pixels are outermost unless the packed weights of the phase exceed a quarter of
+ * L2: then a panel stays in L1 and the slab streams from L2. */
+static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, const void *lanes_at, const place *b,
                      const int32_t *koff, void *buffer)
 {
     const cf_correlate_plan *p = j->p;
     int64_t channels = u->region.channels, before = 0, size = j->kn->size;
-    int64_t slice_lanes = p->buffer_ld / p->slab.block[0], out_slice = p->slab.axis[1].dst * p->slab.axis[2].dst;
+    const place in_buffer = {p->buffer_ld / p->slab.block[0], p->slab.row_stride};
+    const place in_dst = {p->slab.axis[1].dst * p->slab.axis[2].dst, p->slab.axis[2].dst};
     run r = {.j = j,
-             .u = u,
-             .lanes = cf_slab_lanes(&p->slab, u->region.len[1], u->region.len[2]),
+             .lanes = cf_slab_lanes(&p->slab, p->by_rows ? 1 : u->region.len[1], u->region.len[2]),
              .ldy = p->direct ? cf_slab_dst_plane(&p->slab) : p->buffer_ld,
-             .koff = koff};
+             .b = lanes_at,
+             .koff = koff + cf_koff_at(p, channels)};
     if (pass == 0) r.init = j->bias ? cf_at_const(j->bias, u->group * p->rows, size) : j->zeros;
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
         int64_t taps = cf_phases_of(p, i, ph);
-        r.kc = channels * taps;
+        r.terms = channels * taps;
+        r.inner = channels * cf_inner_taps(p, ph);
         r.a = cf_at(j->packed, cf_packed_at(p, j->kn->lanes, u->group, pass, i, before, taps, 0), size);
-        for (int64_t z = 0; z < u->region.len[0]; z++) {
-            r.b = cf_at_const(lanes_at, z * p->slab.slice_stride, size);
-            r.y = p->direct ? cf_at(direct_dst(j, u), z * out_slice, size)
-                            : cf_at(buffer, i * p->rows * p->buffer_ld + z * slice_lanes, size);
-            run_lanes(&r);
+        r.y = p->direct ? direct_dst(j, u) : cf_at(buffer, i * p->rows * p->buffer_ld, size);
+        int64_t together = r.terms * p->rows > PANELS_IN_L2 ? 1 : u->panel1 - u->panel0;
+        for (r.panel0 = u->panel0; r.panel0 < u->panel1; r.panel0 = r.panel1) {
+            r.panel1 = cf_min(r.panel0 + together, u->panel1);
+            run_slices(&r, u, ph, b, p->direct ? &in_dst : &in_buffer);
         }
         before += taps;
-        r.koff += p->red_block * taps;
+        r.koff += r.terms;
     }
 }
 
@@ -162,17 +199,19 @@ static void run_unit(void *ctx, int64_t task, int thread)
     int64_t size = j->kn->size, plane = cf_slab_src_plane(&p->slab), groups = j->plan->desc.groups;
     void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
     void *buffer = cf_at(slab, j->plan->thread_bytes - cf_round_up(cf_buffer_size(p) * size, CF_ALIGN), 1);
+    const place in_slab = {p->slab.slice_stride, p->slab.row_stride};
+    const place in_source = {p->slab.axis[1].src * p->slab.axis[2].src, 0};
     int in_place = p->straight && !reaches_past_end(j, &u);
     for (int64_t pass = 0; pass < p->passes; pass++) {
         u.region.channel = u.group * p->red + cf_red_begin(p, pass);
         u.region.channels = cf_red_begin(p, pass + 1) - cf_red_begin(p, pass);
         if (in_place) {
             int64_t channel = u.region.image * groups * p->red + u.region.channel;
-            run_pass(j, &u, pass, cf_at_const(j->src, channel * plane + u.region.at[2], size), j->straight_koff,
-                     buffer);
+            int64_t at = channel * plane + u.region.at[0] * in_source.slice + u.region.at[2];
+            run_pass(j, &u, pass, cf_at_const(j->src, at, size), &in_source, j->straight_koff, buffer);
         } else {
             cf_slab_pack(&p->slab, j->kn, j->src, groups * p->red, &u.region, slab);
-            run_pass(j, &u, pass, slab, j->koff, buffer);
+            run_pass(j, &u, pass, slab, &in_slab, j->koff, buffer);
         }
     }
     if (!p->direct) put_buffer(j, &u, buffer);

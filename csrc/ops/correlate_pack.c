@@ -29,24 +29,51 @@ static void *packed_panel(const panel_source *s, int64_t phase, int64_t before, 
     return cf_at(j->packed, at, j->kn->size);
 }
 
-/* Taps of one channel, packed together into scratch, go to the phases that they belong to. */
-static void deal_taps(const panel_source *s, int64_t c, const void *taps_of_channel)
+/* Taps of channels [c, c + channels), packed together into scratch, go to their places in a phase; a row of taps at once where
+ * they lie together. */
+static void deal_phase(const panel_source *s, const cf_phase ph[3], int64_t c, int64_t channels, const void *scratch,
+                       void *panel)
 {
     const cf_correlate_plan *p = s->j->p;
-    int64_t size = s->j->kn->size, before = 0, kh = p->slab.axis[1].taps, kw = p->slab.axis[2].taps;
-    for (int64_t i = 0; i < p->phases; i++) {
+    const cf_kernels *kn = s->j->kn;
+    int64_t kh = p->slab.axis[1].taps, kw = p->slab.axis[2].taps, inner = cf_inner_taps(p, ph);
+    int64_t together = ph[2].tap_step == 1 ? ph[2].taps : 1;
+    for (int64_t d = 0; d < ph[0].taps; d++)
+        for (int64_t h = 0; h < ph[1].taps; h++)
+            for (int64_t w = 0; w < ph[2].taps; w += together) {
+                int64_t td = ph[0].tap0 + d * ph[0].tap_step, th = ph[1].tap0 + h * ph[1].tap_step;
+                int64_t tap = (td * kh + th) * kw + ph[2].tap0 + w * ph[2].tap_step;
+                int64_t t = (d * ph[1].taps + h) * ph[2].taps + w;
+                int64_t term = (t / inner * s->channels + c) * inner + t % inner;
+                kn->scatter_rows(cf_at(panel, term * s->mr, kn->size), inner * s->mr, 1,
+                                 cf_at_const(scratch, tap * s->mr, kn->size), p->vol * s->mr, channels,
+                                 together * s->mr);
+            }
+}
+
+static void deal_taps(const panel_source *s, int64_t c, int64_t channels, const void *scratch)
+{
+    int64_t before = 0;
+    for (int64_t i = 0; i < s->j->p->phases; i++) {
         cf_phase ph[3];
-        int64_t taps = cf_phases_of(p, i, ph);
-        char *to = cf_at(packed_panel(s, i, before, taps), c * taps * s->mr, size);
-        for (int64_t d = 0; d < ph[0].taps; d++)
-            for (int64_t h = 0; h < ph[1].taps; h++)
-                for (int64_t w = 0; w < ph[2].taps; w++, to += s->mr * size) {
-                    int64_t td = ph[0].tap0 + d * ph[0].tap_step, th = ph[1].tap0 + h * ph[1].tap_step;
-                    int64_t tap = (td * kh + th) * kw + ph[2].tap0 + w * ph[2].tap_step;
-                    memcpy(to, cf_at_const(taps_of_channel, tap * s->mr, size), (size_t)(s->mr * size));
-                }
+        int64_t taps = cf_phases_of(s->j->p, i, ph);
+        deal_phase(s, ph, c, channels, scratch, packed_panel(s, i, before, taps));
         before += taps;
     }
+}
+
+/* dst (channel, tap, row of the panel), channels [c, c + channels) */
+static void pack_channels(const panel_source *s, int64_t c, int64_t channels, void *dst)
+{
+    const cf_correlate_plan *p = s->j->p;
+    const cf_kernels *kn = s->j->kn;
+    const void *from = cf_at_const(s->from, c * p->w_red, kn->size);
+    if (p->vol == 1 || p->w_red == p->vol)
+        kn->pack(s->mr, channels * p->vol, from, p->w_row, p->vol == 1 ? p->w_red : 1, s->end, dst, s->mr);
+    else
+        for (int64_t i = 0; i < channels; i++)
+            kn->pack(s->mr, p->vol, cf_at_const(from, i * p->w_red, kn->size), p->w_row, 1, s->end,
+                     cf_at(dst, i * p->vol * s->mr, kn->size), s->mr);
 }
 
 void cf_pack_weights_task(void *ctx, int64_t task, int thread)
@@ -62,31 +89,46 @@ void cf_pack_weights_task(void *ctx, int64_t task, int thread)
     s.mr = cf_row_begin(p, s.panel + 1) - r0;
     s.from = cf_at_const(j->w, s.group * p->w_group + s.c0 * p->w_red + r0 * p->w_row, kn->size);
     s.end = cf_at_const(j->w, count, kn->size);
-    if (p->phases == 1 && p->vol == 1) {
-        kn->pack(s.mr, s.channels, s.from, p->w_row, p->w_red, s.end, packed_panel(&s, 0, 0, 1), s.mr);
-    } else if (p->phases == 1 && p->w_red == p->vol) {
-        kn->pack(s.mr, s.channels * p->vol, s.from, p->w_row, 1, s.end, packed_panel(&s, 0, 0, p->vol), s.mr);
-    } else {
-        void *scratch = cf_at(j->thread_base, thread, j->plan->thread_bytes);
-        for (int64_t c = 0; c < s.channels; c++) {
-            const void *channel = cf_at_const(s.from, c * p->w_red, kn->size);
-            kn->pack(s.mr, p->vol, channel, p->w_row, 1, s.end, scratch, s.mr);
-            deal_taps(&s, c, scratch);
-        }
+    int64_t outer = p->slab.axis[0].taps * (p->rows_apart ? p->slab.axis[1].taps : 1), together = cf_deal_channels(p);
+    if (p->phases == 1 && (outer == 1 || s.channels == 1)) {
+        pack_channels(&s, 0, s.channels, packed_panel(&s, 0, 0, p->vol));
+        return;
+    }
+    void *scratch = cf_at(j->thread_base, thread, j->plan->thread_bytes);
+    for (int64_t c = 0; c < s.channels; c += together) {
+        int64_t channels = cf_min(together, s.channels - c);
+        pack_channels(&s, c, channels, scratch);
+        deal_taps(&s, c, channels, scratch);
     }
 }
 
-/* koff: [phase][channel of a pass][tap], in the order of the packed weights. */
-void cf_fill_offsets(const cf_correlate_job *j)
+/* Offsets of all phases for passes of so many channels. */
+static void fill_offsets(const cf_correlate_plan *p, const cf_slab *slab, int64_t channels, int32_t *koff)
 {
-    const cf_correlate_plan *p = j->p;
-    int32_t *koff = j->koff;
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
         int64_t taps = cf_phases_of(p, i, ph);
-        cf_slab_offsets(&p->slab, ph, p->red_block, koff);
-        koff += p->red_block * taps;
+        cf_slab_offsets(slab, ph, channels, cf_inner_taps(p, ph), koff);
+        koff += channels * taps;
     }
-    for (int64_t c = 0; p->straight && c < p->red_block; c++)
-        j->straight_koff[c] = (int32_t)(c * cf_slab_src_plane(&p->slab));
+}
+
+/* The source itself, as if it were a slab of all channels: no axis has copies, a depth tap is a shift by slices. */
+static cf_slab source_as_slab(const cf_slab *s)
+{
+    cf_slab source = *s;
+    source.copies[0] = (cf_copies){0, 1, 1, 1, 0};
+    source.slice_stride = s->axis[1].src * s->axis[2].src;
+    source.channel_size = cf_slab_src_plane(s);
+    return source;
+}
+
+void cf_fill_offsets(const cf_correlate_job *j)
+{
+    const cf_correlate_plan *p = j->p;
+    cf_slab source = source_as_slab(&p->slab);
+    for (int64_t channels = p->red_block; channels >= p->red / p->passes; channels--) {
+        fill_offsets(p, &p->slab, channels, j->koff + cf_koff_at(p, channels));
+        if (p->straight) fill_offsets(p, &source, channels, j->straight_koff + cf_koff_at(p, channels));
+    }
 }

@@ -9,7 +9,12 @@
 
 enum { IMAGES_MAX = 16, DEPTH_MAX = 8, FITTING_TRIED = 4 };
 
-static void describe(cf_correlate_plan *p, const cf_conv_desc *d, int adjoint)
+/* Share of row taps inside the source below which leaving the others out pays for an order of terms that walks through all
+ * channels once for each of them (estimate).  It must also outweigh the lanes that rows of their own leave unused.  Shapes
+ * alone decide, so that the order of additions does not depend on the number of threads. */
+static const double ROWS_APART = 0.95;
+
+static void describe(cf_correlate_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int adjoint)
 {
     int64_t ic = d->ic / d->groups, oc = d->oc / d->groups, vol = cf_volume(d->kernel);
     *p = (cf_correlate_plan){.rows = adjoint ? ic : oc, .red = adjoint ? oc : ic, .vol = vol, .phases = 1};
@@ -18,11 +23,15 @@ static void describe(cf_correlate_plan *p, const cf_conv_desc *d, int adjoint)
     p->w_red = adjoint ? ic * vol : vol;
     cf_slab_axes(&p->slab, adjoint, d->in, d->out, d->kernel, d->stride, d->dil, d->pad);
     for (int i = 0; i < 3; i++) p->phases *= p->slab.axis[i].dstep;
+    for (int i = 0; i < 2; i++) p->inside[i] = cf_axis_inside(&p->slab.axis[i]);
+    int64_t width = cf_axis_points(&p->slab.axis[2]), filled = cf_round_up(width, kn->lanes);
+    p->rows_apart = p->inside[1] < ROWS_APART && p->inside[1] * (double)filled < (double)width;
 }
 
-static int64_t block_lanes(const cf_correlate_plan *p)
+/* Lanes of one run in a block of `rows` rows, `width` points each. */
+static int64_t run_lanes(const cf_correlate_plan *p, int64_t rows, int64_t width)
 {
-    return cf_slab_lanes(&p->slab, p->slab.block[1], p->slab.block[2]);
+    return cf_slab_lanes(&p->slab, p->by_rows ? 1 : rows, width);
 }
 
 /* Everything that follows from block, images and the copies along w. */
@@ -30,41 +39,62 @@ static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_ker
 {
     cf_slab_layout(&p->slab, kn);
     p->image_groups = cf_ceil_div(d->n, p->slab.images);
-    p->direct = p->phases == 1 && p->slab.images == 1 && cf_slab_rows_adjoin(&p->slab);
-    p->buffer_ld = cf_round_up(block_lanes(p), kn->lanes) * p->slab.block[0];
+    p->direct = p->phases == 1 && p->slab.images == 1 && (p->by_rows || cf_slab_rows_adjoin(&p->slab));
+    p->buffer_ld =
+        cf_round_up(cf_slab_lanes(&p->slab, p->slab.block[1], p->slab.block[2]), kn->lanes) * p->slab.block[0];
     p->units = d->groups * p->image_groups * cf_slab_all_blocks(&p->slab) * p->splits;
 }
 
 static int fits(const cf_correlate_plan *p)
 {
-    return (p->straight || p->red_block * p->slab.channel_size <= CF_SLAB) && cf_buffer_size(p) <= 2 * CF_SLAB;
+    int no_slab = p->straight && p->slab.axis[0].taps == 1;
+    return (no_slab || p->red_block * p->slab.channel_size <= CF_SLAB) && cf_buffer_size(p) <= 2 * CF_SLAB;
 }
 
 /* Vectors of the lanes of `rows` rows, `width` points each. */
 static int64_t vectors_of(const cf_correlate_plan *p, int64_t rows, int64_t width, const cf_kernels *kn)
 {
-    return p->slab.block[0] * cf_ceil_div(cf_slab_lanes(&p->slab, rows, width), kn->lanes);
+    return p->slab.block[0] * (p->by_rows ? rows : 1) * cf_ceil_div(run_lanes(p, rows, width), kn->lanes);
 }
 
-/* Estimated cycles of the call, mostly as a prototype measured them on Zen 4: one FMA a vector; 9 a packed vector (12 if strided) and 4 a
- * packed row, since slabs live in L2; 40 a vector of output that goes through the buffer, since its lines are fresh. */
+static cf_tile_shape tile_of(const cf_correlate_plan *p, const cf_kernels *kn, int64_t *vectors)
+{
+    *vectors = cf_ceil_div(run_lanes(p, p->slab.block[1], p->slab.block[2]), kn->lanes);
+    return cf_choose_tile(kn, p->rows, *vectors);
+}
+
+/* Cycles a vector of products costs in tiles, with the taps that are left out; a call of the tile takes 100 cycles beside its
+ * products (LeNet's C1, Zen 4). */
+static double product_cost(const cf_correlate_plan *p, const cf_kernels *kn)
+{
+    int64_t vectors;
+    cf_tile_shape tile = tile_of(p, kn, &vectors);
+    double inside = p->inside[0] * (p->by_rows && p->rows_apart ? p->inside[1] : 1);
+    double calls = (double)(tile.panels * cf_ceil_div(vectors, tile.nv)) / (double)(p->rows * vectors);
+    double terms = (double)(p->red_block * p->vol) / (double)p->phases;
+    return tile.cost * inside + 100 * calls / terms;
+}
+
+/* Estimated cycles of the call, fitted on Zen 4: products as above; 100 a channel's slice that is packed, where reading starts
+ * anew, 2 a row, and 6 a vector of it, 9 if strided; 40 a vector of output that goes through the buffer, since its lines are
+ * fresh; one a vector of weights that streams from L2. */
 static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int threads)
 {
     double lanes = (double)kn->lanes, red = (double)p->red, rows = (double)p->rows / (double)p->splits;
-    double copies = (double)(p->slab.copies[0].copies * p->slab.copies[1].copies * p->slab.copies[2].copies);
-    double slab_rows = (double)(p->slab.copy_size / p->slab.pitch);
-    double pitch_vectors = (double)cf_ceil_div(p->slab.pitch, kn->lanes);
-    double packing =
-        p->straight ? 0 : red * copies * slab_rows * (4 + (p->slab.axis[2].step > 1 ? 12 : 9) * pitch_vectors);
+    double slices = (double)(p->slab.block[0] + p->slab.copies[0].halo) * (double)p->slab.copies[0].copies;
+    double copies = (double)(p->slab.copies[1].copies * p->slab.copies[2].copies);
+    double slice_rows = (double)((p->slab.block[1] + p->slab.copies[1].halo) * p->slab.images);
+    double row = 2 + (p->slab.axis[2].step > 1 ? 9 : 6) * (double)cf_ceil_div(p->slab.pitch, kn->lanes);
+    double packing = p->straight ? 0 : red * slices * (100 + copies * slice_rows * row);
     double out_vectors = (double)(p->slab.block[0] * p->slab.block[1] * p->slab.images * p->slab.block[2]) / lanes;
     double output = p->direct ? 0 : rows * (double)p->phases * out_vectors * 40;
-    double a_pass = (double)(p->red_block * p->vol) / (double)p->phases;
-    double fma = red * (double)p->vol * rows * (1 + 4 / a_pass);
+    double weights = rows * red * (double)p->vol / lanes;
+    double fma = red * (double)p->vol * rows * product_cost(p, kn);
     int64_t blocks_h = cf_slab_blocks(&p->slab, 1), blocks_w = cf_slab_blocks(&p->slab, 2);
     int64_t last_h = p->slab.points[1] - (blocks_h - 1) * p->slab.block[1];
     int64_t last_w = p->slab.points[2] - (blocks_w - 1) * p->slab.block[2];
-    double full = fma * (double)vectors_of(p, p->slab.block[1], p->slab.block[2], kn) + packing + output;
-    double last = fma * (double)vectors_of(p, last_h, last_w, kn) + packing + output;
+    double full = fma * (double)vectors_of(p, p->slab.block[1], p->slab.block[2], kn) + packing + output + weights;
+    double last = fma * (double)vectors_of(p, last_h, last_w, kn) + packing + output + weights;
     int64_t blocks = blocks_h * blocks_w, uneven = p->units % threads;
     double total = (double)p->units * (full - (full - last) / (double)blocks);
     return total / threads + (uneven ? full * (double)(threads - uneven) / threads : 0);
@@ -78,7 +108,7 @@ typedef struct {
     cf_correlate_plan *best;
 } search;
 
-static void consider(search *s, cf_correlate_plan p)
+static void consider_splits(search *s, cf_correlate_plan p)
 {
     for (p.splits = 1; p.splits <= s->threads; p.splits += cf_max(1, s->threads - 1)) {
         set_layout(&p, s->desc, s->kn);
@@ -88,6 +118,11 @@ static void consider(search *s, cf_correlate_plan p)
             *s->best = p;
         }
     }
+}
+
+static void consider(search *s, cf_correlate_plan p)
+{
+    for (p.by_rows = p.slab.block[1] == 1; p.by_rows <= 1; p.by_rows++) consider_splits(s, p);
     s->found++;
 }
 
@@ -142,23 +177,23 @@ static void choose_blocks(cf_conv_plan *plan, const cf_kernels *kn)
         }
 }
 
-/* A source plane can be read in place where no axis has a window; not where planes are a multiple of 4 KiB apart, which would
- * meet in the same few sets of L1. */
+/* A source can be read in place where no axis has a window but depth, whose taps are left out where they read padding; not
+ * where planes are a multiple of 4 KiB apart, which would meet in the same few sets of L1. */
 static int can_be_straight(const cf_correlate_plan *p, const cf_kernels *kn)
 {
+    const cf_axis *a = p->slab.axis;
     int64_t plane = cf_slab_src_plane(&p->slab);
-    for (int i = 0; i < 3; i++)
-        if (!cf_axis_is_plain(&p->slab.axis[i])) return 0;
-    return plane * kn->size % 4096 != 0 && plane >= 8 * kn->lanes && plane * p->red_block < INT32_MAX;
+    return a[0].step == 1 && a[0].dstep == 1 && cf_axis_is_plain(&a[1]) && cf_axis_is_plain(&a[2]) &&
+           plane * kn->size % 4096 != 0 && a[2].src >= 8 * kn->lanes && plane * (p->red_block + 1) < INT32_MAX;
 }
 
 static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
 {
     const cf_correlate_plan *p = &plan->correlate;
-    int64_t size = kn->size, koff_bytes = p->red_block * p->vol * (int64_t)sizeof(int32_t), used = 0;
+    int64_t size = kn->size, koff_bytes = cf_koff_size(p) * (int64_t)sizeof(int32_t), used = 0;
     /* whole tiles are loaded past the lanes of the last channel */
     int64_t slab = p->red_block * p->slab.channel_size + CF_NV_MAX * kn->lanes;
-    int64_t scratch = p->vol * CF_MR_MAX + kn->lanes;
+    int64_t scratch = cf_deal_channels(p) * p->vol * CF_MR_MAX + kn->lanes;
     plan->packed_at = cf_take(&used, plan->desc.groups * cf_packed_group_size(p, kn->lanes) * size);
     plan->zeros_at = cf_take(&used, p->rows * size);
     plan->koff_at = cf_take(&used, koff_bytes);
@@ -172,14 +207,15 @@ static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
 cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
 {
     cf_correlate_plan *p = &plan->correlate;
-    describe(p, &plan->desc, plan->pass == CF_BACKWARD_DATA);
+    describe(p, &plan->desc, kn, plan->pass == CF_BACKWARD_DATA);
     p->passes = cf_max(1, cf_ceil_div(p->red * p->vol, p->phases * CF_KC));
     p->passes = cf_min(p->passes, p->red);
     p->red_block = cf_ceil_div(p->red, p->passes);
     p->straight = can_be_straight(p, kn);
     choose_blocks(plan, kn);
     if ((double)p->red_block * (double)p->slab.channel_size >= INT32_MAX) return CF_TOO_LARGE;
-    cf_tile_shape shape = cf_choose_tile(kn, p->rows, cf_ceil_div(block_lanes(p), kn->lanes));
+    int64_t vectors;
+    cf_tile_shape shape = tile_of(p, kn, &vectors);
     p->nv = shape.nv;
     p->panels = shape.panels;
     p->splits = cf_min(p->splits, p->panels);

@@ -118,11 +118,13 @@ static int64_t offset_of(const cf_slab *s, const cf_phase ph[3], const int64_t t
     return which * s->copy_size + shift[0] * s->slice_stride + shift[1] * s->row_stride + shift[2];
 }
 
-void cf_slab_offsets(const cf_slab *s, const cf_phase ph[3], int64_t channels, int32_t *koff)
+void cf_slab_offsets(const cf_slab *s, const cf_phase ph[3], int64_t channels, int64_t inner, int32_t *koff)
 {
-    int64_t tap[3], taps = 0;
+    int64_t tap[3], t = 0;
     for (tap[0] = 0; tap[0] < ph[0].taps; tap[0]++)
         for (tap[1] = 0; tap[1] < ph[1].taps; tap[1]++)
-            for (tap[2] = 0; tap[2] < ph[2].taps; tap[2]++) koff[taps++] = (int32_t)offset_of(s, ph, tap);
-    for (int64_t k = taps; k < channels * taps; k++) koff[k] = (int32_t)(koff[k - taps] + s->channel_size);
+            for (tap[2] = 0; tap[2] < ph[2].taps; tap[2]++, t++) {
+                int64_t at = t / inner * channels * inner + t % inner, offset = offset_of(s, ph, tap);
+                for (int64_t c = 0; c < channels; c++) koff[at + c * inner] = (int32_t)(offset + c * s->channel_size);
+            }
 }

@@ -50,8 +50,8 @@ int cf_slab_rows_adjoin(const cf_slab *s);
 void cf_slab_pack(const cf_slab *s, const struct cf_kernels *kn, const void *src, int64_t src_channels,
                   const cf_region *r, void *slab);
 
-/* Offsets of (channel, tap) of the phases ph in a slab: koff[c*taps + t], c < channels. */
-void cf_slab_offsets(const cf_slab *s, const cf_phase ph[3], int64_t channels, int32_t *koff);
+/* Offsets of the channels and taps of the phases ph in a slab: koff[tap / inner][channel][tap % inner]. */
+void cf_slab_offsets(const cf_slab *s, const cf_phase ph[3], int64_t channels, int64_t inner, int32_t *koff);
 
 static inline int64_t cf_slab_src_plane(const cf_slab *s) { return s->axis[0].src * s->axis[1].src * s->axis[2].src; }
 static inline int64_t cf_slab_dst_plane(const cf_slab *s) { return s->axis[0].dst * s->axis[1].dst * s->axis[2].dst; }
