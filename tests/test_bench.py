@@ -290,6 +290,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
 
 
+@pytest.mark.skipif(not _core.have_openmp(), reason="a serial build")
 def test_threads_and_busy_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "out.json"
     options = ["--seconds", "0", "--peers", "numpy", "--threads", "1,2", "--busy", "1", "--passes", "forward"]

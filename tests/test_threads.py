@@ -6,6 +6,7 @@ import copy
 import os
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -77,6 +78,11 @@ def test_environment_sets_the_number() -> None:
 def test_bad_environment_is_an_import_error(text: str) -> None:
     result = run("import cnnfast", CNNFAST_NUM_THREADS=text)
     assert "ImportError: CNNFAST_NUM_THREADS" in result.stderr
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="a Python with a GIL")
+def test_import_leaves_the_gil_off() -> None:
+    assert run("import sys, cnnfast; print(sys._is_gil_enabled())").stdout == "False\n"
 
 
 def solve(problem: Problem) -> list[np.ndarray]:

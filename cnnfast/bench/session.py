@@ -38,7 +38,7 @@ class Session:
         self.limits: dict[int, machine.Limits] = {}
         for threads in args.threads:
             with settings(threads, args.isa):
-                self.limits[threads] = machine.Limits(args.dtype)
+                self.limits[_config.get_num_threads()] = machine.Limits(args.dtype)
                 self.facts = describe(args.dtype, [*self.limits], self.contenders)
         self.columns = columns([rival.name for rival in rivals], len(self.limits) > 1, args.busy > 0)
         self.rows: list[Row] = []
