@@ -35,8 +35,7 @@ cdef class ConvPlan(Plan):
 
     def __init__(self, int which, geometry, int isa, int threads, bint double, shape=None):
         cdef cf_conv_desc d = conv_desc(geometry, double)
-        cdef cf_options options
-        options.isa, options.threads = <cf_isa>isa, threads
+        cdef cf_options options = options_of(isa, threads)
         check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, &options))
         self.geometry, self.shape = geometry, shape
 
@@ -100,7 +99,7 @@ cdef class BiasPlan(Plan):
     cdef int64_t n, channels, points
 
     def __init__(self, tuple grad_output, int rank, int isa, int threads, bint double):
-        self.options.isa, self.options.threads = <cf_isa>isa, threads
+        self.options = options_of(isa, threads)
         self.shape = grad_output[-rank - 1:-rank]
         self.n, self.channels = prod(grad_output[:-rank - 1]), self.shape[0]
         self.points = prod(grad_output[-rank:])

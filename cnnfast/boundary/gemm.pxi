@@ -9,9 +9,8 @@ cdef class GemmPlan(Plan):
         self, tuple shape, int64_t m, int64_t n, int64_t k, int isa, int threads, bint double,
         bint transpose_a=False, bint transpose_b=False,
     ):
-        cdef cf_options options
+        cdef cf_options options = options_of(isa, threads)
         cdef cf_gemm_desc d
-        options.isa, options.threads = <cf_isa>isa, threads
         d.dtype = CF_F64 if double else CF_F32
         d.m, d.n, d.k = m, n, k
         d.a_rs, d.a_cs = 1 if transpose_a else k, m if transpose_a else 1

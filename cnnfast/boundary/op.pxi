@@ -125,11 +125,11 @@ cdef bytes signature(tuple arrays):
     return PyBytes_FromStringAndSize(<char *>numbers, used * sizeof(int64_t))
 
 
-def described(bytes signature):
+cdef tuple described(bytes signature):
     """((isa, threads, double), *shapes) of a signature; the shape of a missing array is None."""
     numbers = iter(memoryview(signature).cast("q"))
     settings = next(numbers), next(numbers), bool(next(numbers))
-    return settings, *[None if rank < 0 else tuple(islice(numbers, rank)) for rank in numbers]
+    return (settings, *[None if rank < 0 else tuple(islice(numbers, rank)) for rank in numbers])
 
 
 cdef class Op:

@@ -44,9 +44,8 @@ cdef class PoolPlan(Plan):
     cdef object geometry
 
     def __init__(self, int which, geometry, int isa, int threads, bint double, bint count_pad=True, double divisor=0):
-        cdef cf_options options
+        cdef cf_options options = options_of(isa, threads)
         cdef cf_pool_desc d = pool_desc(geometry, double, count_pad, divisor)
-        options.isa, options.threads = <cf_isa>isa, threads
         check(cf_pool_plan_init(&self.plan, <cf_pool_pass>which, &d, &options))
         self.which, self.geometry = <cf_pool_pass>which, geometry
         self.shape = geometry.input_shape if which == CF_AVERAGE_POOL_BACKWARD else geometry.output_shape

@@ -29,12 +29,17 @@ cpdef int resolve(int requested) noexcept:
     return threads if limit == _limit else min(threads, limit)
 
 
-cdef cf_options current_options():
+cdef cf_options options_of(int isa, int threads) noexcept:
     cdef cf_options options
-    settings = get_value(_override)
-    options.isa = <cf_isa>(_isa if settings is None else <int>settings[0])
-    options.threads = resolve(_threads if settings is None else settings[1])
+    options.isa, options.threads = <cf_isa>isa, threads
     return options
+
+
+cdef cf_options current_options():
+    settings = get_value(_override)
+    if settings is None:
+        return options_of(_isa, resolve(_threads))
+    return options_of(settings[0], resolve(settings[1]))
 
 
 def how():

@@ -16,6 +16,11 @@ Gradients = tuple[Array, Array, Array]
 OPTIONAL = ("weight", "bias", "running_mean", "running_var")
 
 
+def gradient_arrays(op: str, *values: Any) -> list[Any]:
+    """Checked arrays of a gradient: grad_output and input, then those that may be missing."""
+    return _arrays.floating(op, *OPTIONAL, **dict(zip(("grad_output", "input", *OPTIONAL), values, strict=True)))
+
+
 class Problem(NamedTuple):
     """What the boundary takes: x (n, channels, points), and units that share mean and variance.
 

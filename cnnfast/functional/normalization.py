@@ -120,16 +120,7 @@ def batch_norm_backward(
         As `batch_norm`, and if `grad_output` has not the shape of `input`.
     """
     op = "batch_norm_backward"
-    dy, x, w, b, m, v = _arrays.floating(
-        op,
-        *nd.OPTIONAL,
-        grad_output=grad_output,
-        input=input,
-        weight=weight,
-        bias=bias,
-        running_mean=running_mean,
-        running_var=running_var,
-    )
+    dy, x, w, b, m, v = nd.gradient_arrays(op, grad_output, input, weight, bias, running_mean, running_var)
     shape = nd.batch(op, x)
     if x.size:
         nd.check_running(op, m, v, shape[1], False)
@@ -213,16 +204,7 @@ def instance_norm_backward(
 ) -> Gradients:
     """Gradients of `instance_norm` with respect to input, weight and bias; see `batch_norm_backward`."""
     op = "instance_norm_backward"
-    dy, x, w, b, m, v = _arrays.floating(
-        op,
-        *nd.OPTIONAL,
-        grad_output=grad_output,
-        input=input,
-        weight=weight,
-        bias=bias,
-        running_mean=running_mean,
-        running_var=running_var,
-    )
+    dy, x, w, b, m, v = nd.gradient_arrays(op, grad_output, input, weight, bias, running_mean, running_var)
     shape = nd.samples(op, x)
     nd.check_running(op, m, v, shape[1], False)
     if not flag(op, "use_input_stats", use_input_stats):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reductions of pooling windows; contracts in pool.h.  Plain loops, which compilers vectorise; the steps 1 and 2 along
- * a row are constants, so that the loads are whole vectors and even-odd shuffles. */
+/* Reductions of pooling windows; contracts in pool.h.  Down the rows in vectors, since lines are often shorter than one;
+ * else plain loops, which compilers vectorise: the steps 1 and 2 along a row are constants, so that the loads are whole
+ * vectors and even-odd shuffles. */
 
 /* Rows are short: with registers of half the width fewer points are left over for scalar loops, which made most of them
  * 1.5 to 3 times faster (measured, Zen 4). */

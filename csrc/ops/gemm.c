@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* c = a b + bias: rows of a are broadcast, a lane block of b is packed by the task that uses it.  Where the few rows of a
- * do not repay that, and the rows of a and the columns of b are adjacent, their products are summed along k. */
+/* c = a b + bias: rows of a are broadcast, a lane block of b is packed by the task that uses it.  Where the few rows of
+ * a do not repay that, and the rows of a and the columns of b are adjacent, their products are summed along k. */
 #include "gemm.h"
 #include "../core/kernels.h"
 #include "../core/parallel.h"
 #include "blocking.h"
 
-/* Lane blocks from which on packing a pays: 256x256x256 took 0.45 ms packed, 0.16 ms not, 512x512x512 equal times with 16
- * blocks, 128x1000x2048 took 5.9 ms packed, 7.4 ms not (Zen 4). */
+/* Lane blocks from which on packing a pays; us packed and not, m x n x k, 2 threads: 64x120x400 43 and 33, 256x256x256
+ * 170 and 151, 512x512x512 1243 and 1187, but 64x1024x1024 779 and 941, 128x1000x2048 2717 and 3057 (Zen 4). */
 enum { CF_REUSED = 16 };
+
+/* Rows up to which the sums along k win: of 512 to 1000 features 8 rows took 57 us, not 75, 12 took 83, not 106, 16 took
+ * 110 and 113; of 84 to 10 features they lose from 16 rows on (Zen 4). */
+enum { CF_FEW_ROWS = 2 * CF_DOT_MAX };
+
+/* Columns of a task that sums along k: enough to hide its start behind about 1 us of work (estimate). */
+enum { CF_DOT_COLUMNS = 32 };
+
+static const double zeros[CF_MR_MAX];
 
 typedef struct {
     const cf_gemm_plan *plan;
@@ -17,13 +26,6 @@ typedef struct {
     void *c, *packed_a, *packed_b;
     int32_t *koff;
 } job;
-
-/* Rows up to which the sums along k win: of 512 to 1000 features 8 rows took 57 us, not 75, 12 took 83, not 106, 16 took 110
- * and 113; of 84 to 10 features they lose from 16 rows on (Zen 4). */
-enum { CF_FEW_ROWS = 2 * CF_DOT_MAX };
-
-/* Columns of a task that sums along k: enough to hide its start behind about 1 us of work.  (estimate) */
-enum { CF_DOT_COLUMNS = 32 };
 
 static int64_t pass_begin(const cf_gemm_plan *p, int64_t pass) { return cf_part(p->desc.k, p->passes, pass); }
 static int64_t panel_begin(const cf_gemm_plan *p, int64_t panel) { return cf_part(p->desc.m, p->panels, panel); }
@@ -89,8 +91,6 @@ static void pack_a(void *ctx, int64_t task, int thread)
     j->kn->pack(mr, pass_begin(p, pass + 1) - k0, cf_at_const(j->a, i0 * d->a_rs + k0 * d->a_cs, size), d->a_rs,
                 d->a_cs, end, cf_at(j->packed_a, panel_at(p, pass, panel, j->kn->lanes), size), mr);
 }
-
-static const double zeros[CF_MR_MAX];
 
 static void run_panel(const job *j, int64_t pass, int64_t panel, int64_t nv, const void *b, int64_t j0, int64_t lanes)
 {

@@ -46,6 +46,12 @@ static block block_of(const cf_pool_plan *p, int64_t task)
     return b;
 }
 
+/* Elements of the output before a block. */
+static int64_t output_at(const cf_pool_desc *d, const block *b)
+{
+    return ((b->plane * d->out[0] + b->o) * d->out[1] + b->h0) * d->out[2] + b->q0;
+}
+
 /* Elements of the input before row h of slice z, counted from the plane. */
 static int64_t row_at(const cf_pool_desc *d, int64_t z, int64_t h) { return (z * d->in[1] + h) * d->in[2]; }
 
@@ -91,16 +97,21 @@ static void fill_lines(const job *j, const block *b, int64_t h, int64_t rows, vo
     if (!empty) fill(j, rows, line, at, b->right, ld);
 }
 
+/* Lines whose windows do not overlap are one long line. */
+static void join_lines(const cf_pool_desc *d, int64_t ld, int64_t *rows, int64_t *n)
+{
+    if (d->adaptive || ld != *n * d->stride[2]) return;
+    *n *= *rows;
+    *rows = 1;
+}
+
 static void reduce_lines(const job *j, const block *b, const void *line, const void *at, int64_t ld, int64_t to)
 {
     const cf_pool_desc *d = &j->p->desc;
     int64_t rows = b->h1 - b->h0, n = b->n, base = row_at(d, cf_pool_window(d, 0, b->o).first, 0), size = j->kn->size;
     void *y = cf_at(j->y, to, size);
     int64_t *index = at ? j->index + to : NULL;
-    if (!d->adaptive && ld == n * d->stride[2]) {
-        n *= rows;
-        rows = 1;
-    }
+    join_lines(d, ld, &rows, &n);
     if (!d->adaptive && at)
         j->kn->reduce_taps_index(rows, n, d->kernel[2], d->dil[2], d->stride[2], line, at, ld, base, y, index);
     else if (!d->adaptive) j->kn->reduce_taps(j->op, rows, n, d->kernel[2], d->dil[2], d->stride[2], line, ld, y);
@@ -128,7 +139,7 @@ static void pool_block(const job *j, int64_t task, int thread)
     const cf_pool_desc *d = &p->desc;
     block b = block_of(p, task);
     int64_t size = j->kn->size, rows = b.h1 - b.h0;
-    int64_t to = ((b.plane * d->out[0] + b.o) * d->out[1] + b.h0) * d->out[2] + b.q0;
+    int64_t to = output_at(d, &b);
     void *y = cf_at(j->y, to, size), *line = cf_at(j->scratch, thread, p->scratch_bytes);
     void *at = j->index ? cf_at(line, rows * p->ld, size) : NULL;
     if (p->in_place) {
@@ -152,10 +163,7 @@ static void spread_lines(const job *j, const block *b, const void *dy, void *lin
     void *divided = cf_at(line, rows * ld, size);
     divide(j, b, dy, divided);
     memset(line, 0, (size_t)(rows * ld * size));
-    if (!d->adaptive && ld == n * d->stride[2]) {
-        n *= rows;
-        rows = 1;
-    }
+    join_lines(d, ld, &rows, &n);
     for (int64_t r = 0; r < rows; r++) {
         const void *from = cf_at(divided, r * n, size);
         void *to = cf_at(line, r * ld, size);
@@ -164,16 +172,16 @@ static void spread_lines(const job *j, const block *b, const void *dy, void *lin
     }
 }
 
-/* Row r of the windows of output rows [h0, h1), in one slice. */
+/* Row r of the windows of a block, in one slice. */
 static void add_window_row(const job *j, const block *b, const void *line, int64_t r, void *slice)
 {
     const cf_pool_desc *d = &j->p->desc;
-    int64_t size = j->kn->size, step = d->stride[1], at = r * d->dil[1] - d->pad[1];
-    int64_t h0 = cf_max(b->h0, cf_ceil_div(-at, step)), h1 = cf_min(b->h1, (d->in[1] - 1 - at + step) / step);
-    if (h0 >= h1) return;
-    void *to = cf_at(slice, row_at(d, 0, h0 * step + at) + b->from + b->left, size);
-    j->kn->add_rows(to, step * d->in[2], 1, cf_at_const(line, (h0 - b->h0) * j->p->ld + b->left, size), j->p->ld,
-                    h1 - h0, b->right - b->left);
+    int64_t size = j->kn->size, step = d->stride[1], top = b->h0 * step + r * d->dil[1] - d->pad[1], first, last;
+    cf_valid_range(b->h1 - b->h0, top, step, d->in[1], &first, &last);
+    if (first == last) return;
+    void *to = cf_at(slice, row_at(d, 0, top + first * step) + b->from + b->left, size);
+    j->kn->add_rows(to, step * d->in[2], 1, cf_at_const(line, first * j->p->ld + b->left, size), j->p->ld, last - first,
+                    b->right - b->left);
 }
 
 /* The lines of a block, added to the rows of the windows. */
@@ -181,8 +189,8 @@ static void spread_block(const job *j, const block *b, void *line)
 {
     const cf_pool_desc *d = &j->p->desc;
     cf_window wd = cf_pool_window(d, 0, b->o);
-    int64_t size = j->kn->size, from = ((b->plane * d->out[0] + b->o) * d->out[1] + b->h0) * d->out[2] + b->q0;
-    spread_lines(j, b, cf_at_const(j->x, from, size), line);
+    int64_t size = j->kn->size;
+    spread_lines(j, b, cf_at_const(j->x, output_at(d, b), size), line);
     for (int64_t z = 0; z < wd.count; z++) {
         void *slice = cf_at(j->y, b->plane * cf_volume(d->in) + row_at(d, wd.first + z * d->dil[0], 0), size);
         for (int64_t r = 0; r < d->kernel[1] && !d->adaptive; r++) add_window_row(j, b, line, r, slice);

@@ -47,8 +47,8 @@ static void merge_whole_axes(cf_pool_desc *d)
     }
 }
 
-/* Planes whose windows do not cross their ends, nor each other's rows, are rows of one plane where no index tells planes
- * apart.  Whether that was so. */
+/* Planes whose windows do not cross their ends, nor each other's rows, are rows of one plane where no index tells
+ * planes apart.  Whether that was so. */
 static int join_planes(cf_pool_desc *d)
 {
     int64_t span = (d->kernel[1] - 1) * d->dil[1] + 1;
@@ -122,8 +122,8 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     if (d->planes == 0 || cf_volume(d->out) == 0) return CF_OK;
     if (d->adaptive) make_plain(d);
     if (!d->adaptive) merge_whole_axes(d);
+    p->uniform = d->divisor != 0 || (is_uniform(d, 1) && is_uniform(d, 2)); /* joined planes are as their parts */
     if (!d->adaptive && pass != CF_MAX_POOL_INDEX) p->apart = join_planes(d);
-    p->uniform = d->divisor != 0 || (is_uniform(d, 1) && is_uniform(d, 2));
     if (pass == CF_MAX_POOL_INDEX && !is_indexable(d)) return CF_TOO_LARGE;
     double work = (double)d->planes * (double)cf_max(cf_volume(d->in), cf_volume(d->out));
     if (work < CF_SERIAL_WORK) p->options.threads = 1;
