@@ -30,7 +30,8 @@ MACHINE_STUBS = {"x86_64": X86_STUBS, "arm64": ARM_STUBS, "aarch64": ARM_STUBS}
 STUBS: dict[str, list[str]] = {"scalar": [], **MACHINE_STUBS.get(platform.machine(), {})}
 
 # Vector types reach a fused multiply-add through contraction only; errno and traps keep libm calls from vectorising.
-FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+# Python's own flags ask for debug information, which would be four fifths of the wheel.
+FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion"]
 
 # Flags of compiler and linker, the first that work: gcc and clang, then Apple's clang with Homebrew's libomp, which is
