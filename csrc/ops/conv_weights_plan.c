@@ -3,9 +3,11 @@
  * from the shape, so the order of additions does not depend on the number of threads; shares follow from both. */
 #include "conv_internal.h"
 
-/* Reals of dy in a chunk, and the fewest points: x and dy of a chunk stay in L2 beside each other, and the read-add-write of
- * the accumulators is spread over at least 256 points (prototype, Zen 4). */
-enum { CHUNK = 96 * 1024, CHUNK_POINTS = 256 };
+/* The fewest points of a chunk: the read-add-write of the accumulators is spread over them (prototype, Zen 4). */
+enum { CHUNK_POINTS = 256 };
+
+/* Reals of dy in a chunk: dy and x stay in L2 beside each other. */
+static int64_t chunk_max(const cf_kernels *kn) { return 3 * kn->core.l2 / 8 / kn->size; }
 
 /* Reals of the accumulators of all parts, and the most parts: few enough for adding them to be little work. */
 enum { SUMS = 256 * 1024, PARTS_MAX = 16 };
@@ -36,9 +38,10 @@ static double choose_tile(cf_weights_plan *p, const cf_kernels *kn, int flat)
 }
 
 /* Grown from the innermost axis, so that the points of a chunk are one run of an image. */
-static void choose_chunks(cf_weights_plan *p, int64_t n)
+static void choose_chunks(cf_weights_plan *p, const cf_kernels *kn, int64_t n)
 {
-    int64_t want = cf_max(CHUNK / cf_max(p->rows, p->flat ? p->vectors * p->ld / p->nv : p->rows), CHUNK_POINTS),
+    int64_t want =
+                cf_max(chunk_max(kn) / cf_max(p->rows, p->flat ? p->vectors * p->ld / p->nv : p->rows), CHUNK_POINTS),
             have = 1;
     p->chunks = p->pixels = 1;
     for (int i = 3; i >= 0; i--) {
@@ -115,7 +118,7 @@ cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
         cf_points_plan_init(&plan->points, d, kn, plan->options.threads) && cf_points_cost(&plan->points, kn) < least;
     if (plan->lanes_are_points) return take_points_workspace(plan, kn);
     choose_tile(p, kn, flat < channels);
-    choose_chunks(p, d->n);
+    choose_chunks(p, kn, d->n);
     choose_sizes(p, kn->lanes);
     p->parts = cf_max(1, cf_min(cf_min(p->chunks, PARTS_MAX), SUMS / (d->groups * p->acc_size)));
     choose_splits(p, d->groups, plan->options.threads, kn->lanes);

@@ -49,9 +49,9 @@ static void cut_to_fit(cf_slab *s, const cf_kernels *kn, int64_t depth, int64_t 
     s->block[0] = depth;
     for (int64_t n = 1; n <= s->points[1]; n++) {
         cut(s, kn, cf_ceil_div(s->points[1], n), s->points[2]);
-        if (channels * s->channel_size <= CF_SLAB) return;
+        if (channels * s->channel_size <= cf_slab_max(kn)) return;
     }
-    for (int64_t n = 2; s->block[2] > kn->lanes && channels * s->channel_size > CF_SLAB; n++)
+    for (int64_t n = 2; s->block[2] > kn->lanes && channels * s->channel_size > cf_slab_max(kn); n++)
         cut(s, kn, 1, cf_round_up(cf_ceil_div(s->points[2], n), kn->lanes));
 }
 
@@ -62,7 +62,8 @@ static void choose_block(cf_points_plan *p, const cf_kernels *kn, int64_t channe
     cf_slab s = p->slab;
     for (int64_t depth = 1; depth <= s.points[0]; depth *= 2) {
         cut_to_fit(&s, kn, depth, channels);
-        if (depth == 1 || (channels * s.channel_size <= CF_SLAB && slab_per_point(&s) < slab_per_point(&p->slab)))
+        if (depth == 1 ||
+            (channels * s.channel_size <= cf_slab_max(kn) && slab_per_point(&s) < slab_per_point(&p->slab)))
             p->slab = s;
     }
 }
@@ -79,7 +80,7 @@ int cf_points_plan_init(cf_points_plan *p, const cf_conv_desc *d, const cf_kerne
     p->blocks = cf_slab_all_blocks(&p->slab);
     p->slab_size = red * p->slab.channel_size;
     if (p->blocks == 1 && p->slab.block[0] == 1)
-        p->images = cf_max(1, cf_min(cf_ceil_div(d->n, PARTS_MAX), CF_SLAB / p->slab_size));
+        p->images = cf_max(1, cf_min(cf_ceil_div(d->n, PARTS_MAX), cf_slab_max(kn) / p->slab_size));
     p->units = p->blocks * cf_ceil_div(d->n, p->images);
     p->parts = PARTS_MAX;
     while (p->parts > 2 && p->parts * p->acc_size * d->groups > SUMS) p->parts /= 2;

@@ -58,8 +58,6 @@ typedef struct {
     void *y;
 } run;
 
-enum { PANELS_IN_L2 = 64 * 1024 };
-
 /* Terms [k0, k1) of one tile. */
 static void run_tile(const run *r, int64_t k0, int64_t k1, int64_t panel, int64_t v0, int64_t nv)
 {
@@ -134,7 +132,7 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
         r.inner = channels * cf_inner_taps(p, ph);
         r.a = cf_at(j->packed, cf_packed_at(p, j->kn->lanes, u->group, pass, i, before, taps, 0), size);
         r.y = p->direct ? direct_dst(j, u) : cf_at(buffer, i * p->rows * p->buffer_ld, size);
-        int64_t together = r.terms * p->rows > PANELS_IN_L2 ? 1 : u->panel1 - u->panel0;
+        int64_t together = r.terms * p->rows * size > j->kn->core.l2 / 4 ? 1 : u->panel1 - u->panel0;
         for (r.panel0 = u->panel0; r.panel0 < u->panel1; r.panel0 = r.panel1) {
             r.panel1 = cf_min(r.panel0 + together, u->panel1);
             run_slices(&r, u, ph, b, p->direct ? &in_dst : &in_buffer);

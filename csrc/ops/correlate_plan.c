@@ -45,10 +45,11 @@ static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_ker
     p->units = d->groups * p->image_groups * cf_slab_all_blocks(&p->slab) * p->splits;
 }
 
-static int fits(const cf_correlate_plan *p)
+static int fits(const cf_correlate_plan *p, const cf_kernels *kn)
 {
     int no_slab = p->straight && p->slab.axis[0].taps == 1;
-    return (no_slab || p->red_block * p->slab.channel_size <= CF_SLAB) && cf_buffer_size(p) <= 2 * CF_SLAB;
+    int64_t most = cf_slab_max(kn);
+    return (no_slab || p->red_block * p->slab.channel_size <= most) && cf_buffer_size(p) <= 2 * most;
 }
 
 /* Vectors of the lanes of `rows` rows, `width` points each. */
@@ -134,7 +135,7 @@ static void cut_rows(search *s, cf_correlate_plan p)
     for (int64_t n = 1, tried = 0; tried < FITTING_TRIED + s->threads; n++) {
         p.slab.block[2] = n == 1 ? width : cf_round_up(cf_ceil_div(width, n), s->kn->lanes);
         set_layout(&p, s->desc, s->kn);
-        if (p.slab.block[2] <= smallest || fits(&p)) {
+        if (p.slab.block[2] <= smallest || fits(&p, s->kn)) {
             consider(s, p);
             tried++;
         }
@@ -152,7 +153,7 @@ static void cut_planes(search *s, cf_correlate_plan p)
         for (int64_t most = 1; most <= images_max; most++) {
             p.slab.images = cf_ceil_div(s->desc->n, cf_ceil_div(s->desc->n, most));
             set_layout(&p, s->desc, s->kn);
-            if (!fits(&p)) break;
+            if (!fits(&p, s->kn)) break;
             consider(s, p);
             tried += most == 1;
         }
@@ -208,7 +209,7 @@ cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
 {
     cf_correlate_plan *p = &plan->correlate;
     describe(p, &plan->desc, kn, plan->pass == CF_BACKWARD_DATA);
-    p->passes = cf_max(1, cf_ceil_div(p->red * p->vol, p->phases * CF_KC));
+    p->passes = cf_max(1, cf_ceil_div(p->red * p->vol, p->phases * kn->core.kc));
     p->passes = cf_min(p->passes, p->red);
     p->red_block = cf_ceil_div(p->red, p->passes);
     p->straight = can_be_straight(p, kn);

@@ -41,7 +41,7 @@ static void plan_tiles(cf_gemm_plan *p, const cf_kernels *kn, int64_t vectors, i
 {
     const cf_gemm_desc *d = &p->desc;
     p->tiles = cf_ceil_div(vectors, p->nv);
-    p->passes = cf_max(1, cf_ceil_div(d->k, CF_KC));
+    p->passes = cf_max(1, cf_ceil_div(d->k, kn->core.kc));
     p->splits = p->tiles >= 2 * p->options.threads ? 1 : cf_min(p->panels, p->options.threads);
     int64_t kc = cf_ceil_div(d->k, p->passes);
     p->pack_a = p->tiles >= CF_REUSED;
