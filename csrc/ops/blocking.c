@@ -10,7 +10,7 @@ static int64_t rows_of(const cf_kernels *kn, int64_t nv)
     return mr;
 }
 
-/* Cycles per multiply-add vector: a step of k costs mr * nv FMAs beside mr broadcasts and nv loads that cross lines half of the
+/* Cost of a multiply-add of vectors, 1 at the peak: a step of k costs mr * nv FMAs beside mr broadcasts and nv loads that cross lines half of the
  * time; the other terms are the prologue and the stores, fitted on Zen 4. */
 static double cost_of(double mr, double nv)
 {

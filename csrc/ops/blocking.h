@@ -8,7 +8,7 @@
  * no row or vector of padding exists. */
 typedef struct {
     int64_t nv, panels;
-    double cost; /* estimated cycles a multiply-add of vectors */
+    double cost; /* of a multiply-add of vectors, 1 at the peak (estimated) */
 } cf_tile_shape;
 
 cf_tile_shape cf_choose_tile(const cf_kernels *kn, int64_t rows, int64_t vectors);

@@ -64,8 +64,8 @@ static cf_tile_shape tile_of(const cf_correlate_plan *p, const cf_kernels *kn, i
     return cf_choose_tile(kn, p->rows, *vectors);
 }
 
-/* Cycles a vector of products costs in tiles, with the taps that are left out; a call of the tile takes 100 cycles beside its
- * products (LeNet's C1, Zen 4). */
+/* Time of a vector of products in tiles, in multiply-adds, with the taps that are left out; a call of the tile takes 100
+ * beside its products (LeNet's C1, Zen 4). */
 static double product_cost(const cf_correlate_plan *p, const cf_kernels *kn)
 {
     int64_t vectors;
@@ -90,7 +90,7 @@ static double cost_of(const cf_correlate_plan *p, const cf_kernels *kn, int thre
     double out_vectors = (double)(p->slab.block[0] * p->slab.block[1] * p->slab.images * p->slab.block[2]) / lanes;
     double output = p->direct ? 0 : rows * (double)p->phases * out_vectors * 40;
     double weights = rows * red * (double)p->vol / lanes;
-    double fma = red * (double)p->vol * rows * product_cost(p, kn);
+    double fma = red * (double)p->vol * rows * product_cost(p, kn) * kn->core.fma;
     int64_t blocks_h = cf_slab_blocks(&p->slab, 1), blocks_w = cf_slab_blocks(&p->slab, 2);
     int64_t last_h = p->slab.points[1] - (blocks_h - 1) * p->slab.block[1];
     int64_t last_w = p->slab.points[2] - (blocks_w - 1) * p->slab.block[2];
