@@ -68,7 +68,8 @@ class Backend:
         Parameters
         ----------
         verify : bool
-            Run the package's own code first in each call, on copies, and raise `Mismatch` where results differ.
+            Run the package's own code first in each call, on copies of what can be copied, and raise `Mismatch` where
+            results differ.
         """
         self.uninstall()
         found = [(one, _get(one.holder, one.name)) for one in self.replacements()]
@@ -115,12 +116,20 @@ def covering(ours: Callable[..., Any], theirs: Callable[..., Any], *, verify: bo
             return theirs(*args, **kwargs)
 
     def compare(*args: Any, **kwargs: Any) -> Any:
-        expected = theirs(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+        expected = theirs(*map(_copied, args), **{name: _copied(value) for name, value in kwargs.items()})
         result = call(*args, **kwargs)
         _check(getattr(theirs, "__qualname__", str(theirs)), result, expected)
         return result
 
     return functools.wraps(theirs)(compare if verify else call)
+
+
+def _copied(value: Any) -> Any:
+    """A deep copy, or the value itself if it cannot be copied."""
+    try:
+        return copy.deepcopy(value)
+    except TypeError:
+        return value
 
 
 def _check(name: str, result: Any, expected: Any) -> None:
