@@ -15,6 +15,8 @@ from onnx.backend.test.loader import load_model_tests
 from cnnfast.backends.onnx._operators import OPERATORS
 
 KINDS = ("node", "pytorch-converted", "pytorch-operator", "simple")
+# The stock evaluator fails these with or without our operators: Loop stacks scalars as columns.
+LOOPS = ("test_range_float", "test_range_bfloat16", "test_range_int32")
 
 
 class Case:

@@ -10,7 +10,7 @@ import pytest
 onnx = pytest.importorskip("onnx")
 from onnx import helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
-from onnx_cases import CASES, Case  # noqa: E402
+from onnx_cases import CASES, LOOPS, Case  # noqa: E402
 
 from cnnfast import backends  # noqa: E402
 from cnnfast.backends import onnx as backend  # noqa: E402
@@ -19,8 +19,6 @@ from cnnfast.backends.onnx._operators import OPERATORS, prepare  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of overflow in casts of the stock code
 
-# The stock evaluator fails these with or without our operators: Loop stacks scalars as columns.
-LOOPS = ("test_range_float", "test_range_bfloat16", "test_range_int32")
 # What the operators leave to the stock code, besides integers and matrices of halves: random masks, limits in the
 # wrong order, slopes that are no channels', products of many matrices.
 LEFT = ("test_training_dropout", "test_clip_min_greater_than_max", "test_prelu_", "test_matmul_")

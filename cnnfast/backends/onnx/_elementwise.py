@@ -103,7 +103,7 @@ def _softmax(node: Node, function: Run) -> Run:
 def batch_normalization(node: Node) -> Run:
     """X, scale, B, mean, variance."""
     eps, momentum = float(node.get("epsilon", 1e-5)), float(node.get("momentum", 0.9))
-    training = _is_training(node)
+    training = is_training(node)
 
     def run(x: Array, scale: Array, bias: Array, old_mean: Array, old_var: Array, out: Array | None = None) -> Any:
         # Before opset 9 statistics could be those of each point.
@@ -126,7 +126,7 @@ def _mixed(old: Array, new: Array, momentum: float) -> Array:
     return (old * momentum + new * (1 - momentum)).astype(old.dtype)
 
 
-def _is_training(node: Node) -> bool:
+def is_training(node: Node) -> bool:
     """By an attribute from opset 14 on, by the number of outputs from 7 on, by another attribute before."""
     if node.opset >= 14:
         return bool(node.get("training_mode", 0))

@@ -24,7 +24,7 @@ def node_of(op: OpRun, attributes: dict[str, Any]) -> Node:
     """What the model says about the node of `op`, with the values that attributes have in this call."""
     given = {a.name: attributes.get(a.name, getattr(op, a.name)) for a in op.onnx_node.attribute}
     outputs = [number for number, name in enumerate(op.onnx_node.output, 1) if name]
-    return Node(op.op_type, op.run_params["opsets"][""], given, max(outputs, default=1))
+    return Node(op.op_type, op.run_params["opsets"].get(op.domain, 1), given, max(outputs, default=1))
 
 
 def run(self: OpRun, *inputs: Any, **attributes: Any) -> tuple[Any, ...]:
@@ -69,6 +69,10 @@ def ops(*, verify: bool = False) -> list[type[OpRun]]:
     return [_dispatcher(op_type, verify) for op_type in OPERATORS]
 
 
+class Dispatcher(OpRun):
+    """The base of the classes of `ops`, which tells them from classes of others."""
+
+
 def _dispatcher(op_type: str, verify: bool) -> type[OpRun]:
     """A class whose instances are of the stock class that the model's opset asks for, with our `_run`."""
 
@@ -77,7 +81,7 @@ def _dispatcher(op_type: str, verify: bool) -> type[OpRun]:
         stock = load_op("", op_type, run_params["opsets"][""]) if known else _Unknown
         return _covered(stock, verify=verify)(node, run_params)
 
-    return type(op_type, (OpRun,), {"op_domain": "", "__new__": new})
+    return type(op_type, (Dispatcher,), {"op_domain": "", "__new__": new})
 
 
 def replacements() -> Iterator[Replacement]:
