@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 from onnx.reference.op_run import OpRun  # noqa: E402
-from onnx_cases import CASES, LOOPS, Case  # noqa: E402
+from onnx_cases import CASES, MOVES, Case  # noqa: E402
 
 from cnnfast import _config  # noqa: E402
 from cnnfast.backends.onnx import CnnfastEvaluator, ops  # noqa: E402
@@ -20,9 +20,9 @@ from cnnfast.backends.onnx import CnnfastEvaluator, ops  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore")  # of overflow in casts of the stock code
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES + MOVES, ids=lambda case: case.name)
 def test_cases(case: Case) -> None:
-    if case.name.startswith(LOOPS) and case.name.endswith("_expanded"):
+    if case.is_broken:
         pytest.skip("fails with the stock operators too")
     evaluator = CnnfastEvaluator(case.model)
     for _ in range(2):

@@ -51,7 +51,7 @@ class Step:
     def has_known_shape(self, known: Container[str], floats: Container[str]) -> bool:
         """Whether the outputs have the same shapes each time, given what is known, and which others are floats."""
         first_only = self.node.op_type in _SHAPED_BY_VALUES
-        if self.node.op_type not in _SHAPED and not first_only:
+        if self.node.op_type not in _SHAPED | _SHAPED_BY_VALUES:
             return False
         open_reads = [n for n, name in enumerate(self.reads) if name not in known]
         return all(self.reads[n] in floats and not (n and first_only) for n in open_reads)

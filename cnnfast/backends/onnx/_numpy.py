@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnfast.backends._backend import NotCovered
 from cnnfast.backends.onnx._node import Array, Node, Run
 
 
@@ -75,6 +76,50 @@ def _shape(node: Node) -> Run:
     return lambda x: np.array(x.shape[start:end], np.int64)
 
 
+_ROUNDINGS: dict[str, Run] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+}
+
+
+def _nearest(node: Node, size: int, out: int, scale: float) -> Array:
+    """Which element of an axis each element of its resized form is."""
+    i = np.arange(out, dtype=np.float64)
+    kind = node.text("coordinate_transformation_mode", "half_pixel")
+    if kind == "asymmetric":
+        place = i / scale
+    elif kind == "align_corners":
+        place = i * ((size - 1) / max(out - 1, 1))
+    elif kind == "half_pixel" or (kind == "pytorch_half_pixel" and out > 1):
+        place = (i + 0.5) / scale - 0.5
+    else:
+        raise NotCovered
+    rounding = _ROUNDINGS[node.text("nearest_mode", "round_prefer_floor")]
+    return np.clip(rounding(place), 0, size - 1).astype(np.intp)
+
+
+def _resize(node: Node) -> Run:
+    """X, region, scales, sizes; to the nearest element only."""
+
+    def run(x: Array, region: Array | None = None, scales: Array | None = None, sizes: Array | None = None) -> Array:
+        plain = node.text("mode", "nearest") == "nearest" and node.get("axes", None) is None and node.opset > 10
+        if not plain or node.text("keep_aspect_ratio_policy", "stretch") != "stretch":
+            raise NotCovered
+        if sizes is not None:
+            factors = [size / old for size, old in zip(sizes.tolist(), x.shape, strict=True)]
+        else:
+            factors = [] if scales is None else scales.tolist()
+            sizes = np.floor(np.multiply(x.shape, factors)).astype(np.intp)
+        for axis, (new, factor) in enumerate(zip(sizes.tolist(), factors, strict=True)):
+            if new != x.shape[axis] or factor != 1:
+                x = x.take(_nearest(node, x.shape[axis], new, factor), axis)
+        return x
+
+    return run
+
+
 NUMPY: dict[str, Callable[[Node], Run]] = {
     "Add": _ufunc(np.add),
     "Concat": _concat,
@@ -84,6 +129,7 @@ NUMPY: dict[str, Callable[[Node], Run]] = {
     "Identity": _identity,
     "Mul": _ufunc(np.multiply),
     "Reshape": _reshape,
+    "Resize": _resize,
     "Shape": _shape,
     "Sqrt": _ufunc(np.sqrt),
     "Sub": _ufunc(np.subtract),
