@@ -105,6 +105,16 @@ def _positive(n: int) -> int:
 
 
 @contextmanager
+def verbose() -> Iterator[None]:
+    """Write a line a call, as under CNNFAST_VERBOSE=1."""
+    _core.configure(_default.isa, _default.threads, _AUTOMATIC_THREADS, True)
+    try:
+        yield
+    finally:
+        _set_default(_default)
+
+
+@contextmanager
 def using(**changes: object) -> Iterator[None]:
     """Change settings for the calls of this context (thread or task) only."""
     token = _core.override.set(current()._replace(**changes))  # type: ignore[arg-type]

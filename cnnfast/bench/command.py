@@ -11,7 +11,8 @@ from typing import Any
 
 from cnnfast import _config
 from cnnfast._command import UserError, check_writable, needs, replacing
-from cnnfast.bench import peers, suites
+from cnnfast.bench import nets, peers, suites
+from cnnfast.bench.nets import NetSession
 from cnnfast.bench.session import Session
 from cnnfast.bench.tasks import PASSES
 
@@ -24,13 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="SUITE",
         default=["lenet"],
-        help=f"{known}, a file like theirs, a problem such as n8c128h28w28_o128k3p1, or 'sweep PROBLEM' for it and all "
+        help=f"{known}, {nets.NAME} (whole nets), "
+        "a file like theirs, a problem such as n8c128h28w28_o128k3p1, or 'sweep PROBLEM' for it and all "
         "that differ from it by one in one dimension (lenet)",
     )
     for name, kind, metavar, default, does in (
         ("--peers", _words, "LIST", [*peers.PEERS], f"of {', '.join(peers.PEERS)} (all that are installed)"),
         ("--passes", _passes, "LIST", ["forward", "backward"], "of forward, backward_data and "
-         "backward_weights; backward is all gradients (forward,backward)"),
+         "backward_weights; backward is all gradients (forward,backward); of nets, inference and training"),
         ("--threads", _threads, "LIST", [_config.get_num_threads()], "numbers of them for cnnfast and all peers, "
          "compared with the first (all CPUs)"),
         ("--busy", _count, "N", 0, "time also beside so many busy processes (%(default)s)"),
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--plot", Path, "FILE", None, "draw them into this .png, .svg or .pdf file"),
     ):  # fmt: skip
         parser.add_argument(name, type=kind, metavar=metavar, default=default, help=does)
+    parser.add_argument("--profile", action="store_true", help="of nets, tell how long each kind of op takes")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(%(default)s)")
 
 
@@ -52,12 +55,8 @@ def run(args: argparse.Namespace) -> int:
     UserError
         For a suite, problem, peer or option that does not exist, or a file that cannot be written.
     """
-    entries = [entry for name in args.suites for entry in suites.read(name)]
-    entries = [e for e in entries if args.filter in f"{e.suite} {e} {e.layer}"]
-    if not entries:
-        raise UserError(f"no problem has {args.filter!r} in it")
+    session = _session(args)
     save_picture = _open_outputs(args)
-    session = Session(args, entries)
     session.run()
     if args.json:
         with replacing(args.json) as file:
@@ -65,6 +64,24 @@ def run(args: argparse.Namespace) -> int:
     if save_picture:
         save_picture(args.plot, session.document())
     return 1 if session.wrong else 0
+
+
+def _session(args: argparse.Namespace) -> Session | NetSession:
+    if nets.NAME in args.suites:
+        return _net_session(args)
+    entries = [entry for name in args.suites for entry in suites.read(name)]
+    entries = [e for e in entries if args.filter in f"{e.suite} {e} {e.layer}"]
+    if not entries:
+        raise UserError(f"no problem has {args.filter!r} in it")
+    return Session(args, entries)
+
+
+def _net_session(args: argparse.Namespace) -> NetSession:
+    if len(args.suites) > 1 or args.plot or args.busy:
+        raise UserError(f"{nets.NAME} goes with no other suite, with no --plot and no --busy")
+    if not (chosen := nets.read(args.filter)):
+        raise UserError(f"no net has {args.filter!r} in its name")
+    return NetSession(args, chosen)
 
 
 def _open_outputs(args: argparse.Namespace) -> Callable[[Path, dict[str, Any]], None] | None:
@@ -85,7 +102,7 @@ def _words(text: str) -> list[str]:
 
 
 def _passes(text: str) -> list[str]:
-    known = {p for passes in PASSES.values() for p in passes}
+    known = {*nets.PASSES.values(), *(p for passes in PASSES.values() for p in passes)}
     if unknown := {*_words(text)} - known:
         raise argparse.ArgumentTypeError(f"{', '.join(unknown)!r} (expected some of {', '.join(sorted(known))})")
     return _words(text)

@@ -104,10 +104,11 @@ def columns(peers: Sequence[str], scaling: bool, busy: bool) -> list[Column]:
         found = [threads, *found, Column("scaling", lambda row: row.scaling, "{:.2f}x")]
     if busy:
         return found + [_slowdown(name, which) for name in (OURS, *peers) for which in SLOWDOWNS]
-    return found + [_ratio(name) for name in (*peers, *(["best"] if len(peers) > 1 else []))]
+    return found + [ratio(name) for name in (*peers, *(["best"] if len(peers) > 1 else []))]
 
 
-def _ratio(name: str) -> Column:
+def ratio(name: str) -> Column:
+    """Return the column of a peer's time over ours; "best" is that of the fastest peer."""
     return Column(name, lambda row: row.ratios.get(name), "{:.2f}x")
 
 

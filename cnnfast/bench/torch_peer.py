@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from cnnfast.bench.tasks import Call, Contender, Task
 
-_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
+LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 _aten = torch.ops.aten
 
 
@@ -54,7 +54,7 @@ class Torch:
         tensor = tensor.unsqueeze(2) if lift else tensor
         if not self.channels_last:
             return tensor
-        return tensor.contiguous(memory_format=_LAST[tensor.dim() - 2])
+        return tensor.contiguous(memory_format=LAST[tensor.dim() - 2])
 
     def conv(self, task: Task, x: Any, w: Any, dy: Any, axes: dict[str, list[int]]) -> Call:
         arguments = (

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from cnnfast import _config
+from cnnfast.bench import nets
 from cnnfast.bench.peers import PEERS, contenders, missing, threads
 from cnnfast.bench.session import prepare
 from cnnfast.bench.suites import Entry
 from cnnfast.bench.tasks import tasks
+from cnnfast.bench.zoo import ZOO, Net
 from cnnfast.testing import Problem
 
 POOLING = ["n2c3w11_k3s2p1", "n2c3h9w8_k3x2s1x3p1", "n1c2d5h6w7_k3s2p1"]
@@ -43,3 +45,11 @@ def test_threads_of_pytorch_are_given_back() -> None:
     with threads(before[0] + 1):
         assert torch.get_num_threads() == before[0] + 1
     assert (torch.get_num_threads(), _config.get_num_threads()) == before
+
+
+@pytest.mark.parametrize("net", {net.name: net for net in ZOO}.values(), ids=lambda net: net.name)
+def test_gradients_of_whole_nets(net: Net) -> None:
+    pytest.importorskip("torch")
+    extents = tuple(min(extent, 64) for extent in net.shape[2:])
+    smaller = {4: (2, net.shape[1], *extents), 3: (2, 1, 80), 5: (1, 1, 16, 8, 8)}
+    nets.check(net._replace(shape=smaller[len(net.shape)]), nets.makers(["torch"]))
