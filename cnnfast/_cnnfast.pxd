@@ -96,6 +96,8 @@ cdef extern from "cnnfast.h" nogil:
     cf_status cf_activation_forward(const cf_activation_desc *d, const cf_options *options, const void *x, void *y)
     cf_status cf_activation_backward(const cf_activation_desc *d, const cf_options *options, const void *x,
                                      const void *dy, void *dx)
+    cf_status cf_add(cf_dtype dtype, const cf_options *options, int64_t n, double low, double high, const void *x,
+                     const void *z, void *y)
     ctypedef struct cf_prelu_desc:
         cf_dtype dtype
         int64_t n, channels, points, weights
@@ -153,12 +155,17 @@ cdef extern from "cnnfast.h" nogil:
     ctypedef struct cf_norm_desc:
         cf_dtype dtype
         int64_t n, channels, points, groups
-        double eps
-    cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, int own, const void *x,
-                              const void *weight, const void *bias, double *mean, double *variance, void *y)
-    cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int own, const void *dy, const void *x,
-                               const void *weight, double *mean, double *variance, void *dx, double *dweight,
-                               double *dbias, void *workspace)
+        double eps, low, high
+    ctypedef enum cf_norm_statistics:
+        CF_NORM_COMPUTE
+        CF_NORM_COMPUTED
+        CF_NORM_GIVEN
+    cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, cf_norm_statistics statistics,
+                              const void *x, const void *weight, const void *bias, const void *z, double *mean,
+                              double *variance, void *y)
+    cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, cf_norm_statistics statistics,
+                               const void *dy, const void *x, const void *weight, const void *bias, double *mean,
+                               double *variance, void *dx, double *dweight, double *dbias, void *workspace)
     int64_t cf_norm_workspace_bytes(const cf_norm_desc *d)
 
     ctypedef struct cf_lrn_desc:
@@ -168,6 +175,16 @@ cdef extern from "cnnfast.h" nogil:
     cf_status cf_lrn_forward(const cf_lrn_desc *d, const cf_options *options, const void *x, void *y)
     cf_status cf_lrn_backward(const cf_lrn_desc *d, const cf_options *options, const void *dy, const void *x, void *dx,
                               void *scratch)
+
+    ctypedef struct cf_sgd:
+        double rate, momentum, decay
+        int nesterov
+    ctypedef struct cf_adam:
+        double rate, root, beta1, beta2, eps, decay, keep
+    cf_status cf_sgd_step(cf_dtype dtype, const cf_options *options, int64_t n, const cf_sgd *s, const void *grad,
+                          void *velocity, void *data)
+    cf_status cf_adam_step(cf_dtype dtype, const cf_options *options, int64_t n, const cf_adam *s, const void *grad,
+                           void *mean, void *square, void *data)
 
     ctypedef struct cf_softmax_desc:
         cf_dtype dtype

@@ -22,6 +22,9 @@ SCATTER_ADD: int
 SCATTER_SET: int
 GATHER: int
 ACTIVATIONS: dict[str, int]
+NORM_COMPUTE: int
+NORM_COMPUTED: int
+NORM_GIVEN: int
 
 def isa_name(isa: int) -> str: ...
 def isa_names() -> list[str]: ...
@@ -111,31 +114,61 @@ def power(how: How, factor: float, exponent: float, x: Array, y: Array) -> None:
 def power_backward(
     how: How, factor: float, exponent: float, flat_at_zero: bool, x: Array, dy: Array, dx: Array
 ) -> None: ...
+def add(how: How, x: Array, z: Array, low: float, high: float, out: Array) -> None: ...
 def norm_forward(
     how: How,
     x: Array,
     groups: int,
-    own: bool,
+    statistics: int,
     weight: Array | None,
     bias: Array | None,
     eps: float,
     mean: Array,
     variance: Array,
     y: Array,
+    z: Array | None = None,
+    low: float = ...,
+    high: float = ...,
 ) -> None: ...
 def norm_backward(
     how: How,
     dy: Array,
     x: Array,
     groups: int,
-    own: bool,
+    statistics: int,
     weight: Array | None,
+    bias: Array | None,
     eps: float,
     mean: Array,
     variance: Array,
     dx: Array,
     dweight: Array,
     dbias: Array,
+    low: float = ...,
+    high: float = ...,
+) -> None: ...
+def sgd_step(
+    how: How,
+    rate: float,
+    momentum: float,
+    decay: float,
+    nesterov: bool,
+    grad: Array,
+    velocity: Array | None,
+    data: Array,
+) -> None: ...
+def adam_step(
+    how: How,
+    rate: float,
+    root: float,
+    betas: tuple[float, float],
+    eps: float,
+    decay: float,
+    keep: float,
+    grad: Array,
+    mean: Array,
+    square: Array,
+    data: Array,
 ) -> None: ...
 def lrn(
     how: How,

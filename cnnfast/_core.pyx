@@ -17,6 +17,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.contextvars cimport get_value
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -142,6 +143,7 @@ def max_threads():
 
 
 include "boundary/settings.pxi"
+include "boundary/memory.pxi"
 include "boundary/arrays.pxi"
 include "boundary/op.pxi"
 include "boundary/gemm.pxi"
@@ -151,5 +153,6 @@ include "boundary/pool.pxi"
 include "boundary/columns.pxi"
 include "boundary/peak.pxi"
 include "boundary/norm.pxi"
+include "boundary/optim.pxi"
 include "boundary/softmax.pxi"
 include "boundary/dropout.pxi"

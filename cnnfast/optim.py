@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnfast import _config, _core
 from cnnfast.layers.module import Parameter
 
 Array = npt.NDArray[Any]
@@ -58,7 +59,14 @@ class Optimizer(ABC):
         """Change, in place, every parameter that has a gradient."""
         for parameter, state in zip(self.params, self._states, strict=True):
             if parameter.grad is not None:
-                self._update(parameter.data, parameter.grad, state)
+                self._change(parameter.data, parameter.grad, state)
+
+    def _change(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
+        """Call `_update` with packed arrays."""
+        packed = np.require(data, data.dtype.newbyteorder("="), ["C", "A", "W"])
+        self._update(packed, np.require(grad, packed.dtype, ["C", "A"]), state)
+        if packed is not data:
+            data[...] = packed
 
     @abstractmethod
     def _update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
@@ -104,16 +112,10 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
 
     def _update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
-        if self.weight_decay:
-            grad = grad + self.weight_decay * data
-        if self.momentum:
-            if not state:
-                state["velocity"] = np.zeros_like(data)
-            velocity = state["velocity"]
-            velocity *= self.momentum
-            velocity += grad
-            grad = grad + self.momentum * velocity if self.nesterov else velocity
-        data -= float(self.lr) * grad
+        if self.momentum and not state:
+            state["velocity"] = np.zeros_like(data)
+        numbers = float(self.lr), self.momentum, self.weight_decay, self.nesterov
+        _core.sgd_step(_config.how(), *numbers, grad, state.get("velocity"), data)
 
 
 class Adam(Optimizer):
@@ -157,26 +159,19 @@ class Adam(Optimizer):
         self._check(eps=eps, weight_decay=weight_decay)
         self.betas, self.eps, self.weight_decay = (beta1, beta2), eps, weight_decay
 
-    def _decay(self, data: Array, grad: Array) -> Array:
-        """Return the gradient with the decay of the weights in it."""
-        return grad + self.weight_decay * data if self.weight_decay else grad
+    def _decays(self) -> tuple[float, float]:
+        """Return the share of the weights that is added to the gradient, and the factor of the weights before."""
+        return self.weight_decay, 1.0
 
     def _update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
-        grad = self._decay(data, grad)
         if not state:
             state.update(step=0, mean=np.zeros_like(data), square=np.zeros_like(data))
         state["step"] += 1
-        step, mean, square = state["step"], state["mean"], state["square"]
         beta1, beta2 = self.betas
-        mean += (1 - beta1) * (grad - mean)
-        square *= beta2
-        square += (1 - beta2) * grad * grad
-        scale = np.sqrt(square)
-        scale /= (1 - beta2**step) ** 0.5
-        scale += self.eps
-        np.divide(mean, scale, out=scale)
-        scale *= float(self.lr) / (1 - beta1**step)
-        data -= scale
+        rate = float(self.lr) / (1 - beta1 ** state["step"])
+        root = (1 - beta2 ** state["step"]) ** -0.5
+        numbers = rate, root, self.betas, self.eps, *self._decays()
+        _core.adam_step(_config.how(), *numbers, grad, state["mean"], state["square"], data)
 
 
 class AdamW(Adam):
@@ -211,6 +206,5 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
 
-    def _decay(self, data: Array, grad: Array) -> Array:
-        data *= 1 - float(self.lr) * self.weight_decay
-        return grad
+    def _decays(self) -> tuple[float, float]:
+        return 0.0, 1 - float(self.lr) * self.weight_decay

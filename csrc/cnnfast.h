@@ -35,6 +35,7 @@ int cf_max_threads(void); /* what OpenMP would use for the calling thread; 1 wit
 #include "ops/gemm.h"
 #include "ops/lrn.h"
 #include "ops/norm.h"
+#include "ops/optim.h"
 #include "ops/peak.h"
 #include "ops/pool.h"
 #include "ops/softmax.h"

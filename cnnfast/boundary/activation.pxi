@@ -37,6 +37,22 @@ def activation(tuple how, int kind, double a, double b, cnp.ndarray x, cnp.ndarr
         report(call, f"activation {kind} n{d.n}", call.options.threads, 0)
 
 
+def add(tuple how, cnp.ndarray x, cnp.ndarray z, double low, double high, cnp.ndarray out):
+    """out = clamp(x + z, low, high); out may be x or z."""
+    cdef Call call = begin(how)
+    cdef cf_dtype dtype = dtype_of(x)
+    cdef int64_t n = cnp.PyArray_SIZE(x)
+    cdef void *px = data_of(x)
+    cdef void *pz = data_of(z)
+    cdef void *pout = data_of(out)
+    cdef cf_status status
+    with nogil:
+        status = cf_add(dtype, &call.options, n, low, high, px, pz, pout)
+    check(status)
+    if call.start >= 0:
+        report(call, f"add n{n} in [{low:g}, {high:g}]", call.options.threads, 0)
+
+
 cdef cf_prelu_desc prelu_desc(cnp.ndarray x, cnp.ndarray weight):
     cdef cf_prelu_desc d
     d.dtype = dtype_of(x)

@@ -33,10 +33,17 @@ def are_ready(dict arrays, tuple optional):
 
 cdef cnp.ndarray new_array(tuple shape, int dtype):
     cdef cnp.npy_intp[64] dims  # NumPy's most axes
-    cdef int axis
-    for axis in range(len(shape)):
+    cdef int axis, rank = <int>len(shape)
+    cdef size_t size = 8 if dtype == cnp.NPY_FLOAT64 or dtype == cnp.NPY_INT64 else 4
+    for axis in range(rank):
         dims[axis] = shape[axis]
-    return cnp.PyArray_EMPTY(<int>len(shape), dims, dtype, 0)
+        size *= <size_t>dims[axis]
+    if size < _LEAST_POOLED:
+        return cnp.PyArray_EMPTY(rank, dims, dtype, 0)
+    cdef Memory memory = Memory(size)
+    cdef cnp.ndarray array = cnp.PyArray_SimpleNewFromData(rank, dims, dtype, memory.data())
+    cnp.set_array_base(array, memory)
+    return array
 
 
 def empty(tuple shape, cnp.dtype dtype):

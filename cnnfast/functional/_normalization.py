@@ -13,6 +13,7 @@ from cnnfast._geometry.tuples import number, same_shape
 
 Array = NDArray[Any]
 Gradients = tuple[Array, Array, Array]
+NO_CLAMP = (-math.inf, math.inf)
 OPTIONAL = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -65,19 +66,37 @@ def problem(
 def forward(op: str, p: Problem, own: bool, mean: Array, variance: Array, x: Array, out: Array | None) -> Array:
     y = _arrays.target(op, out, x.shape, x.dtype, x, p.weight, p.bias)
     if x.size:
-        _core.norm_forward(_config.how(), p.x, p.groups, own, p.weight, p.bias, p.eps, mean, variance, y)
+        statistics = _core.NORM_COMPUTE if own else _core.NORM_GIVEN
+        _core.norm_forward(_config.how(), p.x, p.groups, statistics, p.weight, p.bias, p.eps, mean, variance, y)
     return _arrays.deliver(y, out)
 
 
 def backward(
     op: str, p: Problem, own: bool, mean: Array, variance: Array, dy: Array, x: Array, parameter: tuple[int, ...]
 ) -> Gradients:
+    statistics = _core.NORM_COMPUTE if own else _core.NORM_GIVEN
+    return gradients(op, p, statistics, mean, variance, dy, x, parameter)
+
+
+def gradients(
+    op: str,
+    p: Problem,
+    statistics: int,
+    mean: Array,
+    variance: Array,
+    dy: Array,
+    x: Array,
+    parameter: tuple[int, ...],
+    clamp: tuple[float, float] = NO_CLAMP,
+) -> Gradients:
     same_shape(op, "grad_output", dy.shape, x.shape)
-    dx = np.empty_like(x)
+    dx = _core.empty(x.shape, x.dtype)
     dw, db = np.zeros((2, p.x.shape[1]))
     if x.size:
-        how = _config.how()
-        _core.norm_backward(how, dy, p.x, p.groups, own, p.weight, p.eps, mean, variance, dx, dw, db)
+        _core.norm_backward(
+            *(_config.how(), dy, p.x, p.groups, statistics, p.weight, p.bias, p.eps),
+            *(mean, variance, dx, dw, db, *clamp),
+        )
     return dx, dw.astype(x.dtype).reshape(parameter), db.astype(x.dtype).reshape(parameter)
 
 

@@ -53,7 +53,7 @@ def _forward(
 def _backward(op: str, kind: str, grad_output: ArrayLike, input: ArrayLike, a: float = 0.0, b: float = 0.0) -> Array:
     dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
     same_shape(op, "grad_output", dy.shape, x.shape)
-    dx: Array = np.empty_like(x)
+    dx = _core.empty(x.shape, x.dtype)
     _core.activation(_config.how(), _core.ACTIVATIONS[kind], a, b, x, dy, dx)
     return dx
 

@@ -47,7 +47,7 @@ def _softmax_backward(op: str, logarithm: bool, grad_output: ArrayLike, input: A
     dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
     same_shape(op, "grad_output", dy.shape, x.shape)
     y = _softmax(op, logarithm, x, dim, None)
-    dx: Array = np.empty_like(x)
+    dx = _core.empty(x.shape, x.dtype)
     if x.size:
         _core.softmax(_config.how(), logarithm, _axis_view(op, y, dim), dy, dx)
     return dx
@@ -240,7 +240,7 @@ def cross_entropy_backward(
     if reduction == "mean":
         with np.errstate(all="ignore"):
             dy = dy / np.float64(p.denominator())
-    dx = np.empty(np.shape(input), p.logits.dtype)
+    dx = _core.empty(np.shape(input), p.logits.dtype)
     if p.target is not None or dx.size:
         _call(op, p, np.ascontiguousarray(np.broadcast_to(dy, p.lines)), dx)
     return dx

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cnnfast import _arrays
 from cnnfast._geometry.convolution import size
 from cnnfast._geometry.tuples import flag, integer, number
+from cnnfast.functional import _batch as batch
 from cnnfast.functional import _normalization as nd
 from cnnfast.functional._normalization import Array, Gradients
 
@@ -71,25 +72,8 @@ def batch_norm(
     >>> batch_norm(np.array([[1.0], [3.0]]), None, None, training=True, eps=0.0).tolist()
     [[-1.0], [1.0]]
     """
-    op = "batch_norm"
-    x, w, b, m, v = _arrays.floating(
-        op, *nd.OPTIONAL, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
-    )
-    shape = nd.batch(op, x)
-    count = shape[0] * shape[2]
-    if x.size == 0:
-        return _arrays.deliver(_arrays.target(op, out, x.shape, x.dtype, x), out)
-    nd.check_running(op, running_mean, running_var, shape[1], flag(op, "training", training))
-    if training and count == 1:
-        raise ValueError(f"{op}: input has one value per channel, shape {x.shape} (expected more in training)")
-    weight_of_new = number(op, "momentum", momentum)
-    p = nd.problem(op, shape, 0, x, w, b, eps)
-    mean, variance = p.statistics() if training else nd.running(op, m, v)
-    y = nd.forward(op, p, training, mean, variance, x, out)
-    if training:
-        nd.update(running_mean, weight_of_new, mean)
-        nd.update(running_var, weight_of_new, variance * (count / (count - 1)))
-    return y
+    arguments = input, running_mean, running_var, weight, bias, training, momentum, eps
+    return batch.forward("batch_norm", *arguments, out)[0]
 
 
 def batch_norm_backward(

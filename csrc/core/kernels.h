@@ -11,6 +11,7 @@
 #include "../kernels/dropout.h"
 #include "../kernels/lrn.h"
 #include "../kernels/norm.h"
+#include "../kernels/optim.h"
 #include "../kernels/peak.h"
 #include "../kernels/pool.h"
 #include "../kernels/softmax.h"
@@ -22,6 +23,7 @@
     CF_COLUMNS_KERNELS(X)    \
     CF_PEAK_KERNELS(X)       \
     CF_NORM_KERNELS(X)       \
+    CF_OPTIM_KERNELS(X)      \
     CF_LRN_KERNELS(X)        \
     CF_SOFTMAX_KERNELS(X)    \
     CF_DROPOUT_KERNELS(X)

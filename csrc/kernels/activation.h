@@ -4,6 +4,7 @@
  * activate            y[i] = f(x[i]),  i < n;  y may be x
  * activate_backward   dx[i] = f'(x[i]) * dy[i],  i < n;  dx may be x or dy
  * scale               y[i] = a * x[i],  i < n;  y may be x
+ * add                 y[i] = clamp(x[i] + z[i], a, b),  i < n;  y may be x or z
  * prelu_backward      dx[i] = (x[i] > 0 ? 1 : a) * dy[i],  *total += sum of x[i] * dy[i] where x[i] <= 0 */
 #ifndef CF_KERNELS_ACTIVATION_H
 #define CF_KERNELS_ACTIVATION_H
@@ -27,6 +28,7 @@ typedef enum {
     X(activate_backward,                                                                                 \
       (cf_activation_kind kind, double a, double b, int64_t n, const void *x, const void *dy, void *dx)) \
     X(scale, (int64_t n, double a, const void *x, void *y))                                              \
+    X(add, (int64_t n, double a, double b, const void *x, const void *z, void *y))                       \
     X(prelu_backward, (int64_t n, double a, const void *x, const void *dy, void *dx, double *total))
 
 #endif

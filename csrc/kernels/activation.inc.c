@@ -83,6 +83,13 @@ static void CF_NAME(scale)(int64_t n, double a_, const void *x_, void *y_)
     CF_EACH_ELEMENT y[i] = a * x[i];
 }
 
+static void CF_NAME(add)(int64_t n, double a, double b, const void *x_, const void *z_, void *y_)
+{
+    const real *x = x_, *z = z_, low = (real)a, high = (real)b;
+    real *y = y_;
+    CF_EACH_ELEMENT y[i] = clamp(x[i] + z[i], low, high);
+}
+
 static void CF_NAME(prelu_backward)(int64_t n, double a_, const void *x_, const void *dy_, void *dx_, double *total)
 {
     const real *x = x_, *dy = dy_, a = (real)a_;

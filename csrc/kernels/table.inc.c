@@ -9,6 +9,7 @@
 #include "dropout.inc.c"
 #include "lrn.inc.c"
 #include "norm.inc.c"
+#include "optim.inc.c"
 #include "pack.inc.c"
 #include "peak.inc.c"
 #include "pool.inc.c"

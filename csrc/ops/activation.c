@@ -43,6 +43,30 @@ cf_status cf_activation_backward(const cf_activation_desc *d, const cf_options *
 }
 
 typedef struct {
+    const cf_kernels *kn;
+    double low, high;
+    const void *x, *z;
+    void *y;
+} add_job;
+
+static void add_range(void *ctx, int64_t begin, int64_t end)
+{
+    const add_job *j = ctx;
+    int64_t size = j->kn->size;
+    j->kn->add(end - begin, j->low, j->high, cf_at_const(j->x, begin, size), cf_at_const(j->z, begin, size),
+               cf_at(j->y, begin, size));
+}
+
+cf_status cf_add(cf_dtype dtype, const cf_options *options, int64_t n, double low, double high, const void *x,
+                 const void *z, void *y)
+{
+    add_job j = {cf_kernels_for(options->isa, dtype), low, high, x, z, y};
+    if (!j.kn) return CF_UNSUPPORTED;
+    cf_parallel_range(n, CF_SERIAL_WORK / 2, options->threads, add_range, &j);
+    return CF_OK;
+}
+
+typedef struct {
     const cf_prelu_desc *d;
     const cf_kernels *kn;
     const void *x, *weight, *dy;

@@ -18,6 +18,10 @@ cf_status cf_activation_forward(const cf_activation_desc *d, const cf_options *o
 cf_status cf_activation_backward(const cf_activation_desc *d, const cf_options *options, const void *x, const void *dy,
                                  void *dx);
 
+/* y = clamp(x + z, low, high) on n elements; y may be x or z. */
+cf_status cf_add(cf_dtype dtype, const cf_options *options, int64_t n, double low, double high, const void *x,
+                 const void *z, void *y);
+
 /* x (n, channels, points); the slope below zero is weight[c], or weight[0] if weights == 1. */
 typedef struct {
     cf_dtype dtype;

@@ -7,13 +7,15 @@
 #include "../core/parallel.h"
 #include "blocking.h"
 
+/* Elements whose sum and squares about their own mean are taken while they are in L1. */
+enum { CHUNK = 4096 };
 enum { COLUMNS = 64 }; /* neighbouring channels that a task takes where a channel has no two neighbouring elements */
 
 typedef struct {
     const cf_norm_desc *d;
     const cf_kernels *kn;
-    int own;
-    const void *x, *dy, *weight, *bias;
+    cf_norm_statistics statistics;
+    const void *x, *dy, *weight, *bias, *z;
     double *mean, *variance;
     void *out;
     double *dweight, *dbias;
@@ -76,30 +78,45 @@ static const void *constant(const job *j, int one)
 
 static double weight_of(const job *j, int64_t channel) { return j->weight ? cf_get(j->kn, j->weight, channel) : 1; }
 
+static void column_statistics(const job *j, const part *p, double *mean, double *variance)
+{
+    for (int64_t u = 0; u < p->len; u++) mean[u] = variance[u] = 0;
+    for (int64_t k = 0; k < p->count; k++) j->kn->column_sums(p->len, at(j, j->x, p, k), mean);
+    for (int64_t u = 0; u < p->len; u++) mean[u] /= unit_size(j->d);
+    for (int64_t k = 0; k < p->count; k++) j->kn->column_squares(p->len, at(j, j->x, p, k), mean, variance);
+    for (int64_t u = 0; u < p->len; u++) variance[u] /= unit_size(j->d);
+}
+
+/* One pass over memory: chunks are merged as in T. Chan et al., Updating formulae and a pairwise algorithm for computing
+ * sample variances, 1982. */
 static void unit_statistics(const job *j, const part *p, double *mean, double *variance)
 {
-    const cf_kernels *kn = j->kn;
-    int64_t units = is_columns(j->d) ? p->len : 1;
-    for (int64_t u = 0; u < units; u++) mean[u] = variance[u] = 0;
-    for (int64_t k = 0; k < p->count; k++) {
-        if (is_columns(j->d)) kn->column_sums(p->len, at(j, j->x, p, k), mean);
-        else kn->sum(p->len, at(j, j->x, p, k), mean);
-    }
-    for (int64_t u = 0; u < units; u++) mean[u] /= unit_size(j->d);
-    for (int64_t k = 0; k < p->count; k++) {
-        if (is_columns(j->d)) kn->column_squares(p->len, at(j, j->x, p, k), mean, variance);
-        else kn->centered_squares(p->len, at(j, j->x, p, k), *mean, variance);
-    }
-    for (int64_t u = 0; u < units; u++) variance[u] /= unit_size(j->d);
+    double count = 0, m = 0, squares = 0;
+    for (int64_t k = 0; k < p->count; k++)
+        for (int64_t i = 0; i < p->len; i += CHUNK) {
+            const void *x = cf_at_const(at(j, j->x, p, k), i, j->kn->size);
+            int64_t n = cf_min(CHUNK, p->len - i);
+            double sum = 0, all = count + (double)n;
+            j->kn->sum(n, x, &sum);
+            double own = sum / (double)n, delta = own - m;
+            j->kn->centered_squares(n, x, own, &squares);
+            squares += delta * delta * count * (double)n / all;
+            m += delta * (double)n / all;
+            count = all;
+        }
+    *mean = m;
+    *variance = squares / count;
 }
 
 /* What all stretches of a part share; `inverse` receives the inverse deviations of its units. */
 static cf_norm_stretch shared_of(const job *j, const part *p, double *inverse)
 {
     double *mean = j->mean + p->unit, *variance = j->variance + p->unit;
-    if (j->own) unit_statistics(j, p, mean, variance);
+    if (j->statistics == CF_NORM_COMPUTE)
+        (is_columns(j->d) ? column_statistics : unit_statistics)(j, p, mean, variance);
     for (int64_t u = 0; u < (is_columns(j->d) ? p->len : 1); u++) inverse[u] = 1 / sqrt(variance[u] + j->d->eps);
-    return (cf_norm_stretch){.mean = mean, .inverse = inverse, .own_statistics = is_columns(j->d)};
+    return (cf_norm_stretch){
+        .mean = mean, .inverse = inverse, .own_statistics = is_columns(j->d), .low = j->d->low, .high = j->d->high};
 }
 
 static void set_weights(const job *j, cf_norm_stretch *s, int64_t channel)
@@ -118,7 +135,7 @@ static void forward_task(void *ctx, int64_t task, int thread)
     (void)thread;
     for (int64_t k = 0; k < p.count; k++) {
         set_weights(j, &s, p.channel + k * p.channel_step);
-        j->kn->normalise(p.len, &s, at(j, j->x, &p, k), out_at(j, &p, k));
+        j->kn->normalise(p.len, &s, at(j, j->x, &p, k), j->z ? at(j, j->z, &p, k) : NULL, out_at(j, &p, k));
     }
 }
 
@@ -154,19 +171,30 @@ static void unit_gradients(const job *j, const part *p, cf_norm_stretch *s, doub
     }
 }
 
+static int is_clamped(const cf_norm_desc *d) { return d->low > -INFINITY || d->high < INFINITY; }
+
+/* What a clamp leaves of dy, in the place of dx. */
+static const void *gated(const job *j, const part *p, const cf_norm_stretch *s)
+{
+    for (int64_t k = 0; k < p->count; k++)
+        j->kn->norm_gate(p->len, s, at(j, j->x, p, k), at(j, j->dy, p, k), out_at(j, p, k));
+    return j->out;
+}
+
 static void backward_task(void *ctx, int64_t task, int thread)
 {
-    const job *j = ctx;
+    job own = *(const job *)ctx, *j = &own;
     part p = part_of(j->d, task);
     double inverse[COLUMNS], offset[COLUMNS], slope[COLUMNS];
     cf_norm_stretch s = shared_of(j, &p, inverse);
     (void)thread;
     set_weights(j, &s, p.channel);
+    if (is_clamped(j->d)) own.dy = gated(j, &p, &s);
     if (is_columns(j->d)) column_gradients(j, &p, &s, offset, slope);
     else unit_gradients(j, &p, &s, offset, slope);
     for (int64_t u = 0; u < (is_columns(j->d) ? p.len : 1); u++) {
-        offset[u] *= j->own ? 1 / unit_size(j->d) : 0;
-        slope[u] *= j->own ? inverse[u] / unit_size(j->d) : 0;
+        offset[u] *= j->statistics == CF_NORM_GIVEN ? 0 : 1 / unit_size(j->d);
+        slope[u] *= j->statistics == CF_NORM_GIVEN ? 0 : inverse[u] / unit_size(j->d);
     }
     for (int64_t k = 0; k < p.count; k++) {
         set_weights(j, &s, p.channel + k * p.channel_step);
@@ -196,16 +224,26 @@ static void add_samples(void *ctx, int64_t task, int thread)
     }
 }
 
+/* A clamp has a gradient in a batch only. */
+static cf_status check(const cf_norm_desc *d, const cf_kernels *kn)
+{
+    if (!kn) return CF_UNSUPPORTED;
+    return d->groups && is_clamped(d) ? CF_INVALID : CF_OK;
+}
+
 static int threads_for(const cf_norm_desc *d, const cf_options *options)
 {
     return d->n * d->channels * d->points < CF_SERIAL_WORK ? 1 : options->threads;
 }
 
-cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, int own, const void *x, const void *weight,
-                          const void *bias, double *mean, double *variance, void *y)
+cf_status cf_norm_forward(const cf_norm_desc *d, const cf_options *options, cf_norm_statistics statistics,
+                          const void *x, const void *weight, const void *bias, const void *z, double *mean,
+                          double *variance, void *y)
 {
-    job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .own = own, .x = x, .weight = weight, .bias = bias};
-    if (!j.kn) return CF_UNSUPPORTED;
+    job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .statistics = statistics, .x = x, .weight = weight};
+    if (check(d, j.kn)) return check(d, j.kn);
+    j.bias = bias;
+    j.z = z;
     j.mean = mean;
     j.variance = variance;
     j.out = y;
@@ -218,12 +256,14 @@ int64_t cf_norm_workspace_bytes(const cf_norm_desc *d)
     return d->groups && !is_wide(d) ? 2 * d->n * d->channels * (int64_t)sizeof(double) : 0;
 }
 
-cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, int own, const void *dy, const void *x,
-                           const void *weight, double *mean, double *variance, void *dx, double *dweight, double *dbias,
-                           void *workspace)
+cf_status cf_norm_backward(const cf_norm_desc *d, const cf_options *options, cf_norm_statistics statistics,
+                           const void *dy, const void *x, const void *weight, const void *bias, double *mean,
+                           double *variance, void *dx, double *dweight, double *dbias, void *workspace)
 {
-    job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .own = own, .x = x, .dy = dy, .weight = weight};
-    if (!j.kn) return CF_UNSUPPORTED;
+    job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .statistics = statistics, .x = x, .weight = weight};
+    if (check(d, j.kn)) return check(d, j.kn);
+    j.dy = dy;
+    j.bias = bias;
     j.mean = mean;
     j.variance = variance;
     j.out = dx;

@@ -39,7 +39,7 @@ static stretch new_stretch(check *c, int64_t n, int sharing)
     t.slope = doubles(c, statistics, 0.25);
     t.sums = doubles(c, n, 1);
     t.dots = doubles(c, n, 1);
-    t.s = (cf_norm_stretch){t.mean, t.inverse, t.weight, t.bias, own, wide};
+    t.s = (cf_norm_stretch){t.mean, t.inverse, t.weight, t.bias, own, wide, -INFINITY, INFINITY};
     return t;
 }
 
@@ -109,15 +109,38 @@ static void column_squares(check *c, stretch *t)
 
 void check_column_squares(check *c) { each_stretch(c, 2, column_squares); }
 
+static double normalised(const check *c, const stretch *t, int64_t i)
+{
+    int64_t w = i * t->s.own_weights;
+    double scaled = centered(c, t, i) * t->inverse[i * t->s.own_statistics] * check_get(c, t->weight, w);
+    return scaled + check_get(c, t->bias, w);
+}
+
 static void normalise(check *c, stretch *t)
 {
-    c->kn->normalise(t->n, &t->s, t->x, t->y);
+    for (int clamped = 0; clamped < 2; clamped++)
+        for (int with_z = 0; with_z < 2; with_z++) {
+            if (clamped) t->s.low = -1, t->s.high = 6;
+            c->kn->normalise(t->n, &t->s, t->x, with_z ? t->dy : NULL, t->y);
+            for (int64_t i = 0; i < t->n; i++) {
+                double y = normalised(c, t, i) + (with_z ? check_get(c, t->dy, i) : 0);
+                check_close(c, check_get(c, t->y, i), fmax(t->s.low, fmin(y, t->s.high)), 0);
+            }
+        }
+}
+
+static void norm_gate(check *c, stretch *t)
+{
+    t->s.low = -1;
+    t->s.high = 6;
+    c->kn->norm_gate(t->n, &t->s, t->x, t->dy, t->y);
     for (int64_t i = 0; i < t->n; i++) {
-        int64_t w = i * t->s.own_weights;
-        double scaled = centered(c, t, i) * t->inverse[i * t->s.own_statistics] * check_get(c, t->weight, w);
-        check_close(c, check_get(c, t->y, i), scaled + check_get(c, t->bias, w), 0);
+        double y = normalised(c, t, i);
+        check_close(c, check_get(c, t->y, i), -1 < y && y < 6 ? check_get(c, t->dy, i) : 0, 0);
     }
 }
+
+void check_norm_gate(check *c) { each_stretch(c, 4, norm_gate); }
 
 void check_normalise(check *c) { each_stretch(c, 4, normalise); }
 

@@ -1,0 +1,78 @@
+"""Batch norm as layers call it: what comes after it rides along, and backward computes no statistics again."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numpy.typing import ArrayLike, NDArray
+
+from cnnfast import _arrays, _config, _core
+from cnnfast._geometry.tuples import flag, number, same_shape
+from cnnfast.functional import _normalization as nd
+
+Array = NDArray[Any]
+
+
+class Kept(NamedTuple):
+    """What a forward leaves for its gradient."""
+
+    input: Array
+    problem: nd.Problem
+    statistics: int
+    mean: Array
+    variance: Array
+    clamp: tuple[float, float]
+
+
+def forward(
+    op: str,
+    input: ArrayLike,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: ArrayLike | None,
+    bias: ArrayLike | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    out: Array | None = None,
+    residual: Array | None = None,
+    clamp: tuple[float, float] = nd.NO_CLAMP,
+) -> tuple[Array, Kept]:
+    """Return ``clamp(batch_norm(input, ...) + residual)`` and what `backward` takes; ``out`` may be the residual."""
+    x, w, b, m, v = _arrays.floating(
+        op, *nd.OPTIONAL, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
+    )
+    shape = nd.batch(op, x)
+    count = shape[0] * shape[2]
+    p = nd.problem(op, shape, 0, x, w, b, eps) if x.size else nd.Problem(x.reshape(shape), 0, None, None, 0.0)
+    if x.size:
+        nd.check_running(op, running_mean, running_var, shape[1], flag(op, "training", training))
+    if training and count == 1:
+        raise ValueError(f"{op}: input has one value per channel, shape {x.shape} (expected more in training)")
+    weight_of_new = number(op, "momentum", momentum)
+    mean, variance = p.statistics() if training or not x.size else nd.running(op, m, v)
+    y = _arrays.target(op, out, x.shape, x.dtype, None if out is input else x, w, b)
+    how, statistics = _config.how(), _core.NORM_COMPUTE if training else _core.NORM_GIVEN
+    if x.size:
+        _core.norm_forward(how, p.x, 0, statistics, p.weight, p.bias, p.eps, mean, variance, y, residual, *clamp)
+    if training and x.size:
+        nd.update(running_mean, weight_of_new, mean)
+        nd.update(running_var, weight_of_new, variance * (count / (count - 1)))
+    known = _core.NORM_COMPUTED if training else _core.NORM_GIVEN
+    return _arrays.deliver(y, out), Kept(x, p, known, mean, variance, clamp)
+
+
+def backward(op: str, kept: Kept, grad_output: ArrayLike) -> nd.Gradients:
+    """Gradients of `forward` without residual: of the input, the weight, the bias."""
+    dy, x = _arrays.floating(op, grad_output=grad_output, input=kept.input)
+    same_shape(op, "grad_output", dy.shape, x.shape)
+    channels = (x.shape[1] if x.ndim > 1 else 0,)
+    return nd.gradients(op, *kept[1:5], dy, x, channels, kept.clamp)
+
+
+def add(x: Array, z: Array, clamp: tuple[float, float] = nd.NO_CLAMP) -> Array:
+    """Return ``clamp(x + z)`` for arrays of one shape."""
+    a, b = _arrays.floating("add", x=x, z=z)
+    y = _core.empty(a.shape, a.dtype)
+    _core.add(_config.how(), a, b, *clamp, y)
+    return y
