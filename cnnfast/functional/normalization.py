@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from cnnfast import _arrays
 from cnnfast._geometry.convolution import size
 from cnnfast._geometry.tuples import flag, integer, number
-from cnnfast.functional import _batch as batch
+from cnnfast.functional import _fused
 from cnnfast.functional import _normalization as nd
 from cnnfast.functional._normalization import Array, Gradients
 
@@ -73,7 +73,7 @@ def batch_norm(
     [[-1.0], [1.0]]
     """
     arguments = input, running_mean, running_var, weight, bias, training, momentum, eps
-    return batch.forward("batch_norm", *arguments, out)[0]
+    return _fused.batch_norm("batch_norm", *arguments, out)[0]
 
 
 def batch_norm_backward(

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import math
+
 from cnnfast.layers.layer import Layer
+from cnnfast.layers.module import Array
 
 
 class _Rectifier(Layer):
@@ -17,7 +20,14 @@ class _Rectifier(Layer):
         return "inplace=True" if self.inplace else ""
 
 
-class ReLU(_Rectifier):
+class _Clamp(_Rectifier):
+    """A rectifier whose output says what its gradient is, so that the input need not be kept."""
+
+    def _kept(self, input: Array, output: Array) -> Array:
+        return output
+
+
+class ReLU(_Clamp):
     """max(x, 0).
 
     Examples
@@ -30,10 +40,10 @@ class ReLU(_Rectifier):
     array([0., 5.])
     """
 
-    _op = "relu"
+    _op, _clamp = "relu", (0.0, math.inf)
 
 
-class ReLU6(_Rectifier):
+class ReLU6(_Clamp):
     """min(max(x, 0), 6).
 
     Examples
@@ -43,7 +53,7 @@ class ReLU6(_Rectifier):
     array([0., 2., 6.])
     """
 
-    _op = "relu6"
+    _op, _clamp = "relu6", (0.0, 6.0)
 
 
 class SiLU(_Rectifier):

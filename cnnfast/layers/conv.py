@@ -19,6 +19,7 @@ class _ConvBase(WeightedLayer):
     """The attributes, checks and repr of both directions."""
 
     _rank: ClassVar[int]
+    _hosts_norm = _hosts_clamp = True
 
     def _configure(
         self,
@@ -113,20 +114,14 @@ class _Conv(_ConvBase):
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self._learn(shape, out_channels if bias else None, dtype)
 
-    def forward(self, input: npt.ArrayLike) -> Array:
-        """Return the convolution of ``input``, (N, C, ...) or (C, ...)."""
+    def _prepare(self, input: npt.ArrayLike) -> tuple[Array, dict[str, Any]]:
         input, padding = np.asarray(input), self.padding
         if self.padding_mode != "zeros":
             name = type(self).__name__
             check_rank(name, "input", input.shape, self._rank)
             input, padding = pad(name, input, self._pads(), self.padding_mode), 0
-        return self._run(
-            input,
-            stride=self.stride,
-            padding=padding,
-            dilation=self.dilation,
-            groups=self.groups,
-        )
+        windows = {"stride": self.stride, "padding": padding, "dilation": self.dilation, "groups": self.groups}
+        return input, windows
 
     def _input_gradient(self, gradient: Array) -> Array:
         if self.padding_mode == "zeros":
@@ -243,17 +238,19 @@ class _ConvTranspose(_ConvBase):
 
         ``output_size``, the spatial or the whole shape wanted, replaces ``output_padding``.
         """
-        input, output_padding = np.asarray(input), self.output_padding
+        input, windows = self._prepare(input)
         if output_size is not None:
-            output_padding = self._output_padding(input.shape, tuple(output_size))
-        return self._run(
-            input,
-            stride=self.stride,
-            padding=self.padding,
-            output_padding=output_padding,
-            groups=self.groups,
-            dilation=self.dilation,
-        )
+            windows["output_padding"] = self._output_padding(input.shape, tuple(output_size))
+        return self._run(input, windows, None)
+
+    def _prepare(self, input: npt.ArrayLike) -> tuple[Array, dict[str, Any]]:
+        return np.asarray(input), {
+            "stride": self.stride,
+            "padding": self.padding,
+            "output_padding": self.output_padding,
+            "groups": self.groups,
+            "dilation": self.dilation,
+        }
 
     def _output_padding(self, shape: Ints, wanted: Ints) -> Ints:
         """Return the ``output_padding`` that turns an input of ``shape`` into the size wanted."""

@@ -47,6 +47,9 @@ class Dropout(Layer):
         self._save(p=self.p if self.training else 0.0, seed=seed)
         return output
 
+    def _infer(self, input: npt.ArrayLike) -> Array:
+        return np.asarray(input)
+
 
 class Dropout1d(Dropout):
     """In training, zero whole channels of (N, C, L) or (C, L); see `Dropout`.

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnfast import _random
 from cnnfast import functional as F
+from cnnfast.layers._fusion import NOTHING, Tail, is_ours
 from cnnfast.layers.module import Array, Module, Parameter
+
+
+class Saved(NamedTuple):
+    """What an op's gradient takes after ``grad_output``, and of a rectifier in the same pass its op and output."""
+
+    arrays: tuple[Any, ...]
+    keywords: dict[str, Any]
+    gate: tuple[str, Array] | None = None
 
 
 class Layer(Module):
@@ -27,21 +36,27 @@ class Layer(Module):
 
     def _save(self, *arrays: Any, **keywords: Any) -> None:
         """Keep what the op's gradient takes after ``grad_output``."""
-        self._saved = arrays, keywords
+        vars(self)["_saved"] = Saved(arrays, keywords)
 
     def _differentiate(self, grad_output: npt.ArrayLike, **keywords: Any) -> Any:
-        arrays, saved = self._recall()
-        return getattr(F, f"{self._op}_backward")(grad_output, *arrays, **saved, **keywords)
+        saved = self._recall()
+        return getattr(F, f"{self._op}_backward")(grad_output, *saved.arrays, **saved.keywords, **keywords)
 
-    def _kept(self, input: Array) -> Any:
-        """Return what of the input the gradient depends on."""
+    def _kept(self, input: Array, output: Array) -> Any:
+        """Return what the gradient depends on."""
         return input
+
+    def _is_fixed(self) -> bool:
+        return not self.training and is_ours(self)
+
+    def _infer(self, input: npt.ArrayLike) -> Any:
+        return self._apply(np.asarray(input), **self._keywords())
 
     def forward(self, input: npt.ArrayLike) -> Array:
         """Return the op's output."""
         input, keywords = np.asarray(input), self._keywords()
         output: Array = self._apply(input, **keywords)
-        self._save(self._kept(input), **keywords)
+        self._save(self._kept(input, output), **keywords)
         return output
 
     def backward(self, grad_output: npt.ArrayLike, input_grad: bool = True) -> Array | None:
@@ -53,6 +68,7 @@ class Layer(Module):
 class WeightedLayer(Layer):
     """A layer with a ``weight`` and a ``bias``, each a `Parameter` or None."""
 
+    _takes_tail = True
     weight: Parameter | None
     bias: Parameter | None
 
@@ -75,15 +91,33 @@ class WeightedLayer(Layer):
         for parameter in filter(None, (self.weight, self.bias)):
             parameter.data[...] = _random.generator().uniform(-bound, bound, parameter.data.shape)
 
+    def _prepare(self, input: npt.ArrayLike) -> tuple[Array, dict[str, Any]]:
+        """Return what the op is given beside weight and bias."""
+        return np.asarray(input), {}
+
     def _values(self) -> list[Array | None]:
         return [None if p is None else p.data for p in (self.weight, self.bias)]
 
-    def _run(self, input: Array, **keywords: Any) -> Array:
-        """Return op(input, weight, bias, ...), whose gradient takes input and weight."""
+    def forward(self, input: npt.ArrayLike) -> Array:
+        """Return op(input, weight, bias, ...)."""
+        return self._rectified(input, None)
+
+    def _rectified(self, input: npt.ArrayLike, rectifier: Any) -> Array:
+        """Return the output, or what a rectifier makes of it, and keep what `_gradients` takes."""
+        return self._run(*self._prepare(input), rectifier)
+
+    def _run(self, input: Array, keywords: dict[str, Any], rectifier: Any) -> Array:
         weight, bias = self._values()
         output: Array = self._apply(input, weight, bias, **keywords)
-        self._save(input, weight, **keywords)
+        if rectifier is not None:
+            output = Tail(None, rectifier._clamp).finish(output)
+        gate = None if rectifier is None else (rectifier._op, output)
+        vars(self)["_saved"] = Saved((input, weight), keywords, gate)
         return output
+
+    def _infer(self, input: npt.ArrayLike, tail: Tail = NOTHING) -> Array:
+        input, keywords = self._prepare(input)
+        return tail.finish(self._apply(input, *self._values(), **keywords))
 
     def _gradients(self, grad_output: npt.ArrayLike, input_grad: bool) -> Any:
         """Return the gradients of the input, of the weight and of the bias."""
@@ -95,6 +129,9 @@ class WeightedLayer(Layer):
 
     def backward(self, grad_output: npt.ArrayLike, input_grad: bool = True) -> Array | None:
         """Add the gradients of weight and bias, and return that of the input, or None."""
+        gate = self._recall().gate
+        if gate is not None:
+            grad_output = getattr(F, f"{gate[0]}_backward")(grad_output, gate[1])
         gradient, *learnt = self._gradients(grad_output, input_grad)
         for parameter, grad in zip((self.weight, self.bias), learnt, strict=True):
             if parameter is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnfast.layers._fusion import is_ours
 from cnnfast.layers.layer import WeightedLayer
 from cnnfast.layers.module import Array, Module
 
@@ -39,7 +40,7 @@ class Linear(WeightedLayer):
     (4, 2)
     """
 
-    _op = "linear"
+    _op, _hosts_clamp = "linear", True
 
     def __init__(
         self,
@@ -51,10 +52,6 @@ class Linear(WeightedLayer):
     ) -> None:
         self.in_features, self.out_features = in_features, out_features
         self._learn((out_features, in_features), out_features if bias else None, dtype)
-
-    def forward(self, input: npt.ArrayLike) -> Array:
-        """Return the product of ``input``, (..., in_features), with the weight, plus the bias."""
-        return self._run(np.asarray(input))
 
     def extra_repr(self) -> str:
         """Return the sizes, and whether there is a bias."""
@@ -87,6 +84,11 @@ class Flatten(Module):
 
     def forward(self, input: npt.ArrayLike) -> Array:
         """Return a view of ``input`` with fewer axes (a copy where the layout forbids it)."""
+        output = self._infer(input)
+        self._saved = np.shape(input)
+        return output
+
+    def _infer(self, input: npt.ArrayLike) -> Array:
         input = np.asarray(input)
         shape = input.shape or (1,)
         start, end = (dim + len(shape) * (dim < 0) for dim in (self.start_dim, self.end_dim))
@@ -95,8 +97,10 @@ class Flatten(Module):
                 f"Flatten: input has {input.ndim} dimensions "
                 f"(expected start_dim {self.start_dim} <= end_dim {self.end_dim} among them)"
             )
-        self._saved = input.shape
         return input.reshape(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
+
+    def _is_fixed(self) -> bool:
+        return not self.training and is_ours(self)
 
     def backward(self, grad_output: npt.ArrayLike, input_grad: bool = True) -> Array | None:
         """Return the gradient in the shape of the input, or None."""
@@ -120,6 +124,12 @@ class Identity(Module):
         """Return ``input``."""
         self._saved = ()
         return np.asarray(input)
+
+    def _infer(self, input: npt.ArrayLike) -> Array:
+        return np.asarray(input)
+
+    def _is_fixed(self) -> bool:
+        return not self.training and is_ours(self)
 
     def backward(self, grad_output: npt.ArrayLike, input_grad: bool = True) -> Array | None:
         """Return ``grad_output``, or None."""

@@ -70,5 +70,5 @@ class CrossEntropyLoss(Layer):
 
     def backward(self, grad_output: npt.ArrayLike = 1.0, input_grad: bool = True) -> Any:
         """Return the gradient of the logits; with reduction 'none', ``grad_output`` is needed."""
-        (logits, _), _ = self._recall()
+        logits = self._recall().arrays[0]
         return self._differentiate(np.asarray(grad_output, logits.dtype)) if input_grad else None

@@ -109,6 +109,12 @@ class Module:
     _buffers: tuple[str, ...] = ()
     _shown: ClassVar[tuple[str, ...]] = ()
     _saved: Any = None
+    # What containers may run together with it: see _fusion.
+    _hosts_norm: ClassVar[bool] = False
+    _hosts_clamp: ClassVar[bool] = False
+    _takes_tail: ClassVar[bool] = False
+    _is_norm: ClassVar[bool] = False
+    _clamp: ClassVar[tuple[float, float] | None] = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the output; keep what `backward` needs."""
@@ -162,10 +168,24 @@ class Module:
                 )
         if isinstance(value, Parameter):
             value.name = name
+        if isinstance(value, Module) or isinstance(held, Module):
+            vars(self).pop("_units", None)
         super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        vars(self).pop("_units", None)
+        super().__delattr__(name)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_saved"}
+        return {name: value for name, value in vars(self).items() if name not in ("_saved", "_units")}
+
+    def _is_fixed(self) -> bool:
+        """Whether it is a layer of this package in evaluation, so that another forward gives the same."""
+        return False
+
+    def _infer(self, input: Any) -> Any:
+        """Return the output and keep nothing."""
+        raise NotImplementedError(f"{type(self).__name__} has no _infer")
 
     def _recall(self) -> Any:
         """Return what the last forward kept for backward."""
@@ -288,13 +308,21 @@ class Module:
             np.copyto(held[name], array, casting="same_kind")
         return keys
 
+    def _notes(self) -> dict[str, str]:
+        """Return what ``repr`` says behind children, by their names."""
+        return {}
+
     def extra_repr(self) -> str:
         """Return what stands in the parentheses of the layer's ``repr``."""
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
 
     def __repr__(self) -> str:
         own = [self.extra_repr()] if self.extra_repr() else []
-        children = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._members(Module).items()]
+        notes = self._notes()
+        children = [
+            f"({name}): {child!r}{notes.get(name, '')}".replace("\n", "\n  ")
+            for name, child in self._members(Module).items()
+        ]
         inside = "\n  ".join(["", *own, *children]) + "\n" if children else "".join(own)
         return f"{type(self).__name__}({inside})"
 

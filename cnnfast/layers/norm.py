@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cnnfast.functional import _fused
+from cnnfast.functional._fused import NO_CLAMP
+from cnnfast.layers._fusion import NOTHING, Tail
 from cnnfast.layers.layer import WeightedLayer
 from cnnfast.layers.module import Array
 
 
 class _BatchNorm(WeightedLayer):
-    _op = "batch_norm"
+    _op, _is_norm, _hosts_clamp = "batch_norm", True, True
     _ranks: ClassVar[tuple[int, ...]]
     running_mean: Array | None
     running_var: Array | None
@@ -46,27 +49,48 @@ class _BatchNorm(WeightedLayer):
             if parameter is not None:
                 parameter.data.fill(value)
 
-    def forward(self, input: npt.ArrayLike) -> Array:
+    def _run(self, input: Array, keywords: dict[str, Any], rectifier: Any) -> Array:
         """Return ``input``, normalised over all axes but the channels, scaled and shifted."""
-        input = np.asarray(input)
+        clamp = NO_CLAMP if rectifier is None else rectifier._clamp
+        output, kept = _fused.batch_norm(self._op, input, **self._arguments_of(input), clamp=clamp)
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+        self._save(kept)
+        return output
+
+    def _infer(self, input: npt.ArrayLike, tail: Tail = NOTHING) -> Array:
+        return self._normalise(np.asarray(input), tail, None)
+
+    def _finish(self, input: Array, tail: Tail) -> Array:
+        """Normalise in place an array that nobody else holds."""
+        return self._normalise(input, tail, input)
+
+    def _normalise(self, input: Array, tail: Tail, out: Array | None) -> Array:
+        arguments = self._arguments_of(input)
+        output, _ = _fused.batch_norm(self._op, input, **arguments, out=out, residual=tail.residual, clamp=tail.clamp)
+        return output
+
+    def _arguments_of(self, input: Array) -> dict[str, Any]:
         if input.ndim not in self._ranks:
             ranks = " or ".join(map(str, self._ranks))
             raise ValueError(f"{type(self).__name__}: input has {input.ndim} dimensions (expected {ranks})")
-        count = self.num_batches_tracked if self.training else None
         momentum = self.momentum
         if momentum is None:
+            count = self.num_batches_tracked if self.training else None
             momentum = 0.0 if count is None else 1 / (int(count) + 1)
-        arrays = (input, self.running_mean, self.running_var, *self._values())
-        keywords = {
+        weight, bias = self._values()
+        return {
+            "running_mean": self.running_mean,
+            "running_var": self.running_var,
+            "weight": weight,
+            "bias": bias,
             "training": self.training or self.running_mean is None,
             "momentum": momentum,
             "eps": self.eps,
         }
-        output: Array = self._apply(*arrays, **keywords)
-        if count is not None:
-            count += 1
-        self._save(*arrays, **keywords)
-        return output
+
+    def _gradients(self, grad_output: npt.ArrayLike, input_grad: bool) -> Any:
+        return _fused.batch_norm_backward(f"{self._op}_backward", self._recall().arrays[0], grad_output)
 
     def extra_repr(self) -> str:
         """Return the arguments."""

@@ -27,6 +27,9 @@ class _MaxLayer(Layer):
         self._save(indices, input.shape, **keywords)
         return (output, indices) if self.return_indices else output
 
+    def _infer(self, input: npt.ArrayLike) -> Any:
+        return self._apply(np.asarray(input), **self._keywords(), return_indices=self.return_indices)
+
 
 class _MaxPool(_MaxLayer):
     _arguments = _shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
@@ -127,7 +130,7 @@ class _AvgPool(Layer):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def _kept(self, input: Array) -> Ints:
+    def _kept(self, input: Array, output: Array) -> Ints:
         return input.shape
 
 
@@ -201,7 +204,7 @@ class _AdaptiveAvgPool(Layer):
     def __init__(self, output_size: AdaptiveSize) -> None:
         self.output_size = output_size
 
-    def _kept(self, input: Array) -> Ints:
+    def _kept(self, input: Array, output: Array) -> Ints:
         return input.shape
 
 

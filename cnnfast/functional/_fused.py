@@ -1,7 +1,8 @@
-"""Batch norm as layers call it: what comes after it rides along, and backward computes no statistics again."""
+"""Ops as layers call them: what comes after rides along, and a gradient computes nothing that its forward knew."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,8 @@ from cnnfast._geometry.tuples import flag, number, same_shape
 from cnnfast.functional import _normalization as nd
 
 Array = NDArray[Any]
+Clamp = tuple[float, float]
+NO_CLAMP: Clamp = (-math.inf, math.inf)
 
 
 class Kept(NamedTuple):
@@ -21,10 +24,10 @@ class Kept(NamedTuple):
     statistics: int
     mean: Array
     variance: Array
-    clamp: tuple[float, float]
+    clamp: Clamp
 
 
-def forward(
+def batch_norm(
     op: str,
     input: ArrayLike,
     running_mean: Array | None,
@@ -36,14 +39,15 @@ def forward(
     eps: float,
     out: Array | None = None,
     residual: Array | None = None,
-    clamp: tuple[float, float] = nd.NO_CLAMP,
+    clamp: Clamp = NO_CLAMP,
 ) -> tuple[Array, Kept]:
-    """Return ``clamp(batch_norm(input, ...) + residual)`` and what `backward` takes; ``out`` may be the residual."""
+    """Return ``clamp(batch_norm(input, ...) + residual)`` and what its gradient takes; ``out`` may be the input."""
     x, w, b, m, v = _arrays.floating(
         op, *nd.OPTIONAL, input=input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
     )
     shape = nd.batch(op, x)
     count = shape[0] * shape[2]
+    z = _addend(x, residual)
     p = nd.problem(op, shape, 0, x, w, b, eps) if x.size else nd.Problem(x.reshape(shape), 0, None, None, 0.0)
     if x.size:
         nd.check_running(op, running_mean, running_var, shape[1], flag(op, "training", training))
@@ -54,7 +58,7 @@ def forward(
     y = _arrays.target(op, out, x.shape, x.dtype, None if out is input else x, w, b)
     how, statistics = _config.how(), _core.NORM_COMPUTE if training else _core.NORM_GIVEN
     if x.size:
-        _core.norm_forward(how, p.x, 0, statistics, p.weight, p.bias, p.eps, mean, variance, y, residual, *clamp)
+        _core.norm_forward(how, p.x, 0, statistics, p.weight, p.bias, p.eps, mean, variance, y, z, *clamp)
     if training and x.size:
         nd.update(running_mean, weight_of_new, mean)
         nd.update(running_var, weight_of_new, variance * (count / (count - 1)))
@@ -62,17 +66,36 @@ def forward(
     return _arrays.deliver(y, out), Kept(x, p, known, mean, variance, clamp)
 
 
-def backward(op: str, kept: Kept, grad_output: ArrayLike) -> nd.Gradients:
-    """Gradients of `forward` without residual: of the input, the weight, the bias."""
+def batch_norm_backward(op: str, kept: Kept, grad_output: ArrayLike) -> nd.Gradients:
+    """Gradients of `batch_norm` without residual: of the input, the weight, the bias."""
     dy, x = _arrays.floating(op, grad_output=grad_output, input=kept.input)
     same_shape(op, "grad_output", dy.shape, x.shape)
     channels = (x.shape[1] if x.ndim > 1 else 0,)
     return nd.gradients(op, *kept[1:5], dy, x, channels, kept.clamp)
 
 
-def add(x: Array, z: Array, clamp: tuple[float, float] = nd.NO_CLAMP) -> Array:
-    """Return ``clamp(x + z)`` for arrays of one shape."""
-    a, b = _arrays.floating("add", x=x, z=z)
-    y = _core.empty(a.shape, a.dtype)
-    _core.add(_config.how(), a, b, *clamp, y)
-    return y
+def tail(y: Array, residual: ArrayLike | None, clamp: Clamp, out: Array | None = None) -> Array:
+    """Return ``clamp(y + residual)``, without a residual ``clamp(y)``; ``out`` is None or `y`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    (x,) = _arrays.floating("Residual", body=y)
+    z = _addend(x, residual)
+    result = out if x is out else _core.empty(x.shape, x.dtype)
+    if z is not None:
+        _core.add(_config.how(), x, z, *clamp, result)
+    else:
+        _core.activation(_config.how(), _core.ACTIVATIONS["hardtanh"], *clamp, x, None, result)
+    return result
+
+
+def _addend(body: Array, shortcut: ArrayLike | None) -> Array | None:
+    if shortcut is None:
+        return None
+    x, z = _arrays.floating("Residual", body=body, shortcut=shortcut)
+    if x.shape != z.shape:
+        raise ValueError(f"Residual: body gives {x.shape}, shortcut gives {z.shape}")
+    return z
