@@ -58,10 +58,16 @@ cdef extern from "cnnfast.h" nogil:
         int flat
     ctypedef struct cf_points_plan:
         int64_t rows, nv, panels, units, parts
+    ctypedef struct cf_depthwise_plan:
+        int64_t units, parts
+        cf_slab slab
+        int in_place, folded
     ctypedef struct cf_conv_plan:
         cf_conv_desc desc
         cf_options options
         cf_conv_pass pass_ "pass"
+        int is_depthwise
+        cf_depthwise_plan depthwise
         cf_correlate_plan correlate
         cf_weights_plan weights
         int lanes_are_points

@@ -109,9 +109,10 @@ def _padding(d: Draw, rank: int) -> Any:
 
 
 def conv(rank: int, d: Draw) -> Problem:
-    groups = d.one(1, 1, 1, 2, 3)
-    inputs, outputs = groups * d.one(1, 2, 3, 8, 17), groups * d.one(1, 2, 5, 16, 29)
-    kernel, dilation = d.axes(rank, 1, 2, 3, 3, 5), d.axes(rank, 1, 1, 2, 3)
+    groups, few = d.one(1, 1, 1, 2, 3), d.one(False, False, True)  # few channels in a group: depthwise, or nearly so
+    inputs = groups * (d.one(1, 1, 2) if few else d.one(1, 2, 3, 8, 17))
+    outputs = groups * (d.one(1, 1, 2) if few else d.one(1, 2, 5, 16, 29))
+    kernel, dilation = d.axes(rank, 1, 2, 3, 3, 5, *[7, 11] * few), d.axes(rank, 1, 1, 2, 3)
     padding = _padding(d, rank)
     stride = 1 if padding == "same" and not d.exact else d.each(rank, 1, 1, 2, 3)
     arguments = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
@@ -120,8 +121,9 @@ def conv(rank: int, d: Draw) -> Problem:
 
 
 def conv_transpose(rank: int, d: Draw) -> Problem:
-    groups = d.one(1, 1, 1, 2, 3)
-    inputs, outputs = groups * d.one(1, 2, 5, 16, 29), groups * d.one(1, 2, 3, 8, 17)
+    groups, few = d.one(1, 1, 1, 2, 3), d.one(False, False, True)
+    inputs = groups * (d.one(1, 1, 2) if few else d.one(1, 2, 5, 16, 29))
+    outputs = groups * (d.one(1, 1, 2) if few else d.one(1, 2, 3, 8, 17))
     arguments = {
         "stride": d.each(rank, 1, 1, 2, 3),
         "padding": d.each(rank, 0, 0, 1, 2),
@@ -129,7 +131,7 @@ def conv_transpose(rank: int, d: Draw) -> Problem:
         "groups": groups,
         "dilation": d.each(rank, 1, 1, 2, 3),
     }
-    w = d.array(inputs, outputs // groups, *d.axes(rank, 1, 2, 3, 3, 5))
+    w = d.array(inputs, outputs // groups, *d.axes(rank, 1, 2, 3, 3, 5, *[7, 11] * few))
     # No padding takes all of 5 points: PyTorch refuses that for some dtypes only.
     x = d.array(*d.images(inputs, (6,) * rank))
     if x.size == 0:

@@ -46,17 +46,23 @@ def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generato
         ((2, 256, 14, 14), (256, 256, 3, 3), 1),
         ((2, 32, 20, 20), (64, 32, 3, 3), 1),
     ]
-    problems += [geometry.conv("conv2d", 2, x, w, None, 1, padding, 1, 1) for x, w, padding in wide]
+    narrow = [((2, 1, 20, 40), (1, 1, 3, 3), 0), ((2, 1, 1, 96), (1, 1, 1, 31), 15)]
+    problems += [geometry.conv("conv2d", 2, x, w, None, 1, padding, 1, 1) for x, w, padding in wide + narrow]
     for problem in problems:
         for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
             info = _core.ConvPlan(which, problem, isa, 2, False).info()
+            if info["algorithm"] == "depthwise":
+                seen.add(("depthwise", info["lanes"]))
+                seen.add(("depthwise", "folded" if info["folded"] else "rows"))
+                continue
             seen.add(("lanes", info["lanes"]))
             seen.add(("direct", info.get("direct")))
             seen.add(("parts", info.get("parts", 1) > 1))
     lanes = {("lanes", kind) for kind in ("source", "slab", "channels", "channels x taps", "points")}
     if _core.lanes(isa)[0] == 1:
         lanes.discard(("lanes", "channels x taps"))
-    assert seen >= lanes | {("direct", True), ("direct", False), ("parts", True), ("parts", False)}
+    depthwise = {("depthwise", kind) for kind in ("source", "slab", "folded", "rows")}
+    assert seen >= lanes | depthwise | {("direct", True), ("direct", False), ("parts", True), ("parts", False)}
 
 
 @pytest.mark.parametrize("name", [_core.isa_name(isa) for isa in _core.supported_isas()])

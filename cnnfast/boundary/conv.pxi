@@ -66,12 +66,19 @@ cdef class ConvPlan(Plan):
         cdef cf_correlate_plan *c = &self.plan.correlate
         cdef cf_weights_plan *w = &self.plan.weights
         cdef cf_points_plan *p = &self.plan.points
+        cdef cf_depthwise_plan *s = &self.plan.depthwise
         info = {
+            "algorithm": "direct",
             "pass": _PASSES[<int>self.plan.pass_],
             "isa": isa_name(self.plan.options.isa),
             "threads": self.plan.options.threads,
             "workspace": self.plan.workspace_bytes,
         }
+        if self.plan.is_depthwise:
+            info.update(algorithm="depthwise", lanes="source" if s.in_place else "slab", tile="strips",
+                        folded=bool(s.folded), tasks=s.units, parts=s.parts,
+                        block=(s.slab.block[0], s.slab.block[1], s.slab.block[2]))
+            return info
         if self.plan.lanes_are_points:
             rows, nv, panels = p.rows, p.nv, p.panels
             info.update(lanes="points", units=p.units, parts=p.parts)
@@ -89,8 +96,8 @@ cdef class ConvPlan(Plan):
 
     def __str__(self):
         info = self.info()
-        return (f"{self.geometry} {info['pass']}, direct, tile {info['tile']} {info['isa']}, lanes {info['lanes']}, "
-                f"{info['threads']} threads, workspace {info['workspace']} B")
+        return (f"{self.geometry} {info['pass']}, {info['algorithm']}, tile {info['tile']} {info['isa']}, "
+                f"lanes {info['lanes']}, {info['threads']} threads, workspace {info['workspace']} B")
 
 
 cdef class BiasPlan(Plan):

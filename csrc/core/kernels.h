@@ -8,6 +8,7 @@
 #include "../kernels/activation.h"
 #include "../kernels/columns.h"
 #include "../kernels/dense.h"
+#include "../kernels/depthwise.h"
 #include "../kernels/dropout.h"
 #include "../kernels/lrn.h"
 #include "../kernels/norm.h"
@@ -45,6 +46,8 @@ typedef struct cf_kernels {
     cf_core core;
     cf_tile_fn *tile[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* [vectors][rows], NULL where registers do not suffice */
     cf_dot_fn *dot[CF_DOT_MAX + 1][CF_DOT_MAX + 1]; /* [columns][rows], NULL likewise */
+    cf_strip_fn *strip[CF_STRIP_MAX + 1]; /* [rows], NULL likewise */
+    cf_sums_fn *sums[CF_HEIGHT_MAX + 1][CF_COLUMNS_MAX + 1]; /* [height][columns], NULL likewise */
     CF_KERNEL_LIST(CF_DECLARE_KERNEL)
 } cf_kernels;
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Copiers of rows; contracts in dense.h.  Rows of a slab are a few vectors long, so each vector of the rows goes down all of
- * them with the same masks. */
+/* Copiers of rows; contracts in dense.h. */
 
 #if VL > 1
 /* Lanes [lo, hi) from s[l * step], step 1 or 2; the others are zero and nothing is read for them. */
@@ -12,31 +11,33 @@ CF_INLINE vec load_strided(const real *s, int64_t lo, int64_t hi, int step)
                       load_lanes(s + VL, cf_max(from - VL, 0), cf_max(to - VL, 0)));
 }
 
-/* `width` columns of rows, of which lanes [lo, hi) come from the source.  Where none do, nothing is loaded, not even under an
- * empty mask: s may be NULL, and masked access to an unmapped page doubled the time of LeNet's C3 for the gradient of its
- * input (Zen 4). */
-CF_INLINE void gather_vector(real *d, int64_t ldd, const real *s, int64_t lds, int64_t rows, int64_t lo, int64_t hi,
-                             int64_t width, int step, vec fill)
+/* One vector of a row, whose lanes [lo, hi), as far as there are such, come from s[(at + lane) * step], and of which `width`
+ * lanes at most are written.  Where none come from there, nothing is loaded, not even under an empty mask: s may be NULL, and
+ * masked access to an unmapped page doubled the time of LeNet's C3 for the gradient of its input (Zen 4). */
+CF_INLINE void gather_vector(real *d, const real *s, int64_t at, int64_t width, int64_t lo, int64_t hi, int step,
+                             vec fill)
 {
-    if (lo == 0 && hi == VL && step == 1) {
-        for (int64_t r = 0; r < rows; r++) store(d + r * ldd, load(s + r * lds));
-    } else {
-        ivec inside = lanes_between(lo, hi);
-        for (int64_t r = 0; r < rows; r++) {
-            vec v = lo < hi ? pick(inside, load_strided(s + r * lds, lo, hi, step), fill) : fill;
-            if (width == VL) store(d + r * ldd, v);
-            else store_part(d + r * ldd, v, width);
-        }
-    }
+    lo = cf_min(lo, VL);
+    hi = cf_min(hi, VL);
+    vec v = lo < hi ? pick(lanes_between(lo, hi), load_strided(s + at * step, lo, hi, step), fill) : fill;
+    if (width >= VL) store(d, v);
+    else store_part(d, v, width);
 }
 
+/* Rows are read one after another, as memory likes it.  Vectors [head, tail) of each come from the source as they are; with
+ * step 2 the source has a real behind them, which is loaded too. */
 CF_INLINE void gather_vectors(real *d, int64_t ldd, const real *s, int64_t lds, int64_t rows, int64_t len,
                               int64_t first, int64_t last, int step, vec fill)
 {
-    for (int64_t q = 0; q < len; q += VL) {
-        int64_t lo = cf_min(cf_max(first - q, 0), VL), hi = cf_max(lo, cf_min(last - q, VL));
-        gather_vector(d + q, ldd, lo < hi ? s + (q - first) * step : s, lds, rows, lo, hi, cf_min(len - q, VL), step,
-                      fill);
+    int64_t head = cf_min(cf_round_up(first, VL), len), tail = cf_max(head, (last + 1 - step) / VL * VL);
+    for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
+        for (int64_t q = 0; q < head; q += VL)
+            gather_vector(d + q, s, q - first, len - q, first - q, last - q, step, fill);
+        for (int64_t q = head; q < tail; q += VL) {
+            const real *from = s + (q - first) * step;
+            store(d + q, step == 1 ? load(from) : even_lanes(load(from), load(from + VL)));
+        }
+        for (int64_t q = tail; q < len; q += VL) gather_vector(d + q, s, q - first, len - q, 0, last - q, step, fill);
     }
 }
 #endif

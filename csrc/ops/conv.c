@@ -16,6 +16,8 @@ cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv
     *plan = (cf_conv_plan){.desc = *desc, .options = *options, .pass = pass};
     if (desc->n == 0) return CF_OK;
     if (work_of(desc) < CF_SERIAL_WORK) plan->options.threads = 1;
+    plan->is_depthwise = cf_is_depthwise(desc);
+    if (plan->is_depthwise) return cf_depthwise_plan_init(plan, kn);
     return pass == CF_BACKWARD_WEIGHTS ? cf_weights_plan_init(plan, kn) : cf_correlate_plan_init(plan, kn);
 }
 

@@ -11,7 +11,7 @@
 #ifndef CF_CONV_H
 #define CF_CONV_H
 #include "../cnnfast.h"
-#include "slab.h"
+#include "depthwise.h"
 
 typedef struct {
     cf_dtype dtype;
@@ -65,6 +65,8 @@ typedef struct {
     cf_conv_desc desc;
     cf_options options;
     cf_conv_pass pass;
+    int is_depthwise; /* `depthwise` is the plan of the pass, whichever it is */
+    cf_depthwise_plan depthwise;
     cf_correlate_plan correlate;
     cf_weights_plan weights;
     int lanes_are_points; /* in backward-weights: `points` is the plan, else `weights` */

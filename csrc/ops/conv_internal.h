@@ -10,6 +10,14 @@
 cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 
+/* depthwise_plan.c, depthwise.c, depthwise_weights.c: whether groups have so few channels, and the same three. */
+int cf_is_depthwise(const cf_conv_desc *d);
+cf_status cf_depthwise_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
+void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *src, const void *w, const void *bias,
+                      void *dst, void *workspace);
+void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
+                              void *workspace);
+
 /* Bytes at which a thread's workspace for backward-weights has its arrays.  koff: slab offset of each point of a chunk. */
 typedef struct {
     int64_t koff, dy, x, scratch, end;

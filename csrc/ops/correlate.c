@@ -222,6 +222,10 @@ static void correlate(const cf_conv_plan *plan, const void *src, const void *w, 
     if (plan->desc.n == 0) return;
     cf_correlate_job job = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .dst = dst};
     job.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
+    if (plan->is_depthwise) {
+        cf_depthwise_run(plan, job.kn, src, w, bias, dst, workspace);
+        return;
+    }
     job.packed = cf_at(workspace, plan->packed_at, 1);
     job.zeros = cf_at(workspace, plan->zeros_at, 1);
     job.thread_base = cf_at(workspace, plan->thread_at, 1);

@@ -31,6 +31,8 @@ void check_close(check *c, double got, double expected, double tolerance);
 CF_KERNEL_LIST(CHECK_DECLARE)
 void check_tile(check *c);
 void check_dot(check *c);
+void check_strip(check *c);
+void check_sums(check *c);
 
 /* Whole convolutions against naive loops. */
 void check_convolutions(check *c, cf_isa isa, cf_dtype dtype);

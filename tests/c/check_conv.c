@@ -6,11 +6,12 @@ static cf_conv_desc random_problem(check *c, cf_dtype dtype)
 {
     cf_conv_desc d = {.dtype = dtype, .n = check_random(c, 1, 4), .groups = check_random(c, 1, 3)};
     int64_t rank = check_random(c, 1, 3), extent[] = {0, 70, 14, 6};
-    d.ic = d.groups * check_random(c, 1, 9);
-    d.oc = d.groups * check_random(c, 1, 17);
+    int few = (int)check_random(c, 0, 1); /* depthwise, or nearly so */
+    d.ic = d.groups * check_random(c, 1, few ? 2 : 9);
+    d.oc = d.groups * check_random(c, 1, few ? 2 : 17);
     for (int i = 0; i < 3; i++) {
         int used = i >= 3 - rank;
-        d.kernel[i] = used ? check_random(c, 1, 4) : 1;
+        d.kernel[i] = used ? check_random(c, 1, few ? 7 : 4) : 1;
         d.stride[i] = used ? check_random(c, 1, 3) : 1;
         d.dil[i] = used ? check_random(c, 1, 2) : 1;
         d.pad[i] = used ? check_random(c, 0, 2) : 0;
@@ -119,5 +120,5 @@ static void one_problem(check *c, cf_isa isa, cf_dtype dtype)
 
 void check_convolutions(check *c, cf_isa isa, cf_dtype dtype)
 {
-    for (int i = 0; i < 60; i++) one_problem(c, isa, dtype);
+    for (int i = 0; i < 120; i++) one_problem(c, isa, dtype);
 }

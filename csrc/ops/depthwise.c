@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Forward and backward-data in groups of very few channels:
+ *
+ *   dst[n, m, first + dstep*q] = init[m] + sum over r, taps of  w[m, r, tap] * src[n, r, step*q + off(tap)] */
+#include "../core/parallel.h"
+#include "depthwise_internal.h"
+
+typedef struct {
+    const cf_conv_plan *plan;
+    const cf_depthwise_plan *p;
+    const cf_kernels *kn;
+    const void *src, *w, *bias;
+    void *dst, *packed, *thread_base;
+    const cf_depthwise_phase *phases;
+    const cf_piece *pieces;
+    const int32_t *koff;
+} job;
+
+const void *cf_depthwise_source(const cf_conv_plan *plan, const cf_kernels *kn, const cf_region *r, const void *src,
+                                void *slab)
+{
+    const cf_depthwise_plan *p = &plan->depthwise;
+    const cf_slab *s = &p->slab;
+    int64_t channels = plan->desc.groups * p->red;
+    if (!p->in_place) {
+        cf_region whole = *r;
+        whole.len[2] = s->block[2];
+        cf_slab_pack(s, kn, src, channels, &whole, slab);
+        return slab;
+    }
+    int64_t at = (r->image * channels + r->channel) * s->channel_size;
+    const int64_t stride[] = {s->slice_stride, s->row_stride, 1};
+    for (int i = 0; i < 3; i++) at += (r->at[i] + s->copies[i].off0) * stride[i];
+    return cf_at_const(src, at, kn->size);
+}
+
+/* Reals of the packed weights of a channel; packers write past their end. */
+static int64_t packed_size(const job *j) { return j->p->red * j->p->vol + j->kn->lanes; }
+
+static void pack_channel(void *ctx, int64_t channel, int thread)
+{
+    const job *j = ctx;
+    const cf_depthwise_plan *p = j->p;
+    int64_t size = j->kn->size, group = channel / p->rows, row = channel % p->rows;
+    const void *w = cf_at_const(j->w, group * p->w_group + row * p->w_row, size);
+    const void *end = cf_at_const(j->w, j->plan->desc.groups * p->w_group, size);
+    void *to = cf_at(j->packed, channel * packed_size(j), size);
+    (void)thread;
+    for (int64_t i = 0; i < j->phases[p->phases - 1].end; i++) {
+        const cf_piece *piece = &j->pieces[i];
+        j->kn->pack(piece->height, piece->columns, cf_at_const(w, piece->w, size), piece->w_row, piece->w_column, end,
+                    to, piece->height);
+        to = cf_at(to, piece->height * piece->columns, size);
+    }
+}
+
+/* One phase of one channel against rows of lanes. */
+typedef struct {
+    const job *j;
+    const cf_depthwise_phase *phase;
+    const void *w, *init;
+    const void *x;
+    void *y;
+    int64_t rows, lanes, last; /* lanes of the last row */
+    int64_t ldx, ldy;
+} sheet;
+
+/* Strips of rows `apart` from each other. */
+static void run_strips(const sheet *s)
+{
+    const cf_kernels *kn = s->j->kn;
+    int64_t apart = s->phase->apart, most = CF_STRIP_MAX, size = kn->size;
+    while (!kn->strip[most]) most--;
+    for (int64_t e = 0; e < cf_min(apart, s->rows); e++) {
+        int64_t rows = cf_ceil_div(s->rows - e, apart), strips = cf_ceil_div(rows, most);
+        for (int64_t i = 0; i < strips; i++) {
+            int64_t begin = cf_part(rows, strips, i), mr = cf_part(rows, strips, i + 1) - begin;
+            int64_t r = e + begin * apart, to = r + (mr - 1) * apart;
+            kn->strip[mr](s->phase->end - s->phase->piece, s->j->pieces + s->phase->piece,
+                          s->j->koff + s->phase->column, s->w, cf_at_const(s->x, r * s->ldx, size), apart * s->ldx,
+                          cf_at(s->y, r * s->ldy, size), apart * s->ldy, s->init, s->lanes,
+                          to == s->rows - 1 ? s->last : s->lanes);
+        }
+    }
+}
+
+/* A slice of a block in one phase.  A row that is folded is rows of one vector each. */
+static void run_slice(sheet *s, const cf_region *r, int64_t ldy)
+{
+    const cf_depthwise_plan *p = s->j->p;
+    const cf_phase *ph = s->phase->axis;
+    int64_t columns = cf_min(r->len[2], ph[2].count - r->at[2]), vl = s->j->kn->lanes;
+    if (columns <= 0) return;
+    s->rows = p->folded ? cf_ceil_div(columns, vl) : cf_min(r->len[1], ph[1].count - r->at[1]);
+    s->lanes = p->folded ? vl : columns;
+    s->last = p->folded ? columns - (s->rows - 1) * vl : columns;
+    s->ldx = p->folded ? vl : p->slab.row_stride;
+    s->ldy = p->folded ? vl : ldy;
+    run_strips(s);
+}
+
+/* Rows of all phases along w to their places: two at once where the stride is 2. */
+static void put_rows(const job *j, const cf_depthwise_phase *phase, const cf_region *r, const void *buffer, void *to,
+                     int64_t rows)
+{
+    const cf_depthwise_plan *p = j->p;
+    const cf_axis *a = p->slab.axis;
+    int64_t size = j->kn->size, ld = p->buffer_ld, next = p->slab.block[1] * ld, step = a[2].dstep;
+    int64_t points = cf_min(r->len[2] * step, a[2].dst - r->at[2] * step), ldd = a[1].dstep * a[2].dst;
+    if (step == 2) {
+        j->kn->interleave_rows(to, ldd, buffer, cf_at_const(buffer, next, size), ld, rows, points);
+        return;
+    }
+    for (int64_t i = 0; i < step; i++) {
+        int64_t first = phase[i].axis[2].first, count = cf_ceil_div(cf_max(points - first, 0), step);
+        j->kn->scatter_rows(cf_at(to, first, size), ldd, step, cf_at_const(buffer, i * next, size), ld, rows, count);
+    }
+}
+
+/* Phases along w of one slice of a channel; phase[0] is the first of them, y its first row. */
+static void run_row_phases(const job *j, const cf_depthwise_phase *phase, const cf_region *r, const void *w,
+                           const void *init, const void *x, void *y, void *buffer)
+{
+    const cf_depthwise_plan *p = j->p;
+    const cf_axis *a = p->slab.axis;
+    int64_t rows = cf_min(r->len[1], phase->axis[1].count - r->at[1]), size = j->kn->size;
+    if (rows <= 0) return;
+    for (int64_t i = 0; i < a[2].dstep; i++) {
+        void *to = p->buffer_ld ? cf_at(buffer, i * p->slab.block[1] * p->buffer_ld, size) : y;
+        sheet s = {.j = j, .phase = &phase[i], .w = cf_at_const(w, phase[i].taps, size), .init = init, .x = x, .y = to};
+        run_slice(&s, r, p->buffer_ld ? p->buffer_ld : a[1].dstep * a[2].dst);
+    }
+    if (p->buffer_ld) put_rows(j, phase, r, buffer, y, rows);
+}
+
+static void run_channel(const job *j, const cf_region *r, int64_t channel, const void *x, void *buffer)
+{
+    const cf_depthwise_plan *p = j->p;
+    const cf_axis *a = p->slab.axis;
+    int64_t size = j->kn->size, channels = j->plan->desc.groups * p->rows;
+    const void *w = cf_at_const(j->packed, channel * packed_size(j), size);
+    const void *init = j->bias ? cf_at_const(j->bias, channel, size) : NULL;
+    void *plane = cf_at(j->dst, (r->image * channels + channel) * cf_slab_dst_plane(&p->slab), size);
+    for (int64_t i = 0; i < p->phases; i += a[2].dstep) {
+        const cf_phase *ph = j->phases[i].axis;
+        int64_t slices = cf_min(r->len[0], ph[0].count - r->at[0]);
+        for (int64_t z = 0; z < slices; z++) {
+            int64_t d = ph[0].first + (r->at[0] + z) * a[0].dstep, h = ph[1].first + r->at[1] * a[1].dstep;
+            run_row_phases(j, &j->phases[i], r, w, init, cf_at_const(x, z * p->slab.slice_stride, size),
+                           cf_at(plane, (d * a[1].dst + h) * a[2].dst + r->at[2] * a[2].dstep, size), buffer);
+        }
+    }
+}
+
+static void run_unit(void *ctx, int64_t task, int thread)
+{
+    const job *j = ctx;
+    const cf_depthwise_plan *p = j->p;
+    int64_t blocks = cf_slab_all_blocks(&p->slab), group = task / blocks % j->plan->desc.groups;
+    cf_region r = cf_depthwise_region(j->plan, group, task / blocks / j->plan->desc.groups, task % blocks);
+    void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
+    int64_t slab_size = p->in_place ? 0 : p->red * p->slab.channel_size + 2 * j->kn->lanes;
+    void *buffer = cf_at(slab, cf_round_up(slab_size * j->kn->size, CF_ALIGN), 1);
+    const void *x = cf_depthwise_source(j->plan, j->kn, &r, j->src, slab);
+    for (int64_t m = 0; m < p->rows; m++) run_channel(j, &r, group * p->rows + m, x, buffer);
+}
+
+void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *src, const void *w, const void *bias,
+                      void *dst, void *workspace)
+{
+    const cf_depthwise_plan *p = &plan->depthwise;
+    cf_depthwise_tables(p, kn->lanes, workspace);
+    job j = {.plan = plan, .p = p, .kn = kn, .src = src, .w = w, .bias = bias, .dst = dst};
+    j.packed = cf_at(workspace, plan->packed_at, 1);
+    j.thread_base = cf_at(workspace, plan->thread_at, 1);
+    j.phases = cf_depthwise_phases(p, workspace);
+    j.pieces = cf_depthwise_pieces(p, workspace);
+    j.koff = cf_depthwise_koff(p, workspace);
+    cf_parallel_for(plan->desc.groups * p->rows, 1, pack_channel, &j);
+    cf_parallel_for(p->units, plan->options.threads, run_unit, &j);
+}

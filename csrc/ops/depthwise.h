@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Convolution in groups of very few channels, all passes: each channel of the destination is a sum over few planes, and what
+ * limits is how often a vector of the source is loaded.
+ *
+ * Lanes are destination points of a row, rows of a strip those below each other, so that a vector meets the taps of several
+ * rows while it is in a register.  Where there is but one row, it is folded: the rows of a strip are its vectors, and taps that
+ * lie whole vectors apart meet in one load. */
+#ifndef CF_DEPTHWISE_H
+#define CF_DEPTHWISE_H
+#include "slab.h"
+
+typedef struct {
+    int64_t rows, red, vol; /* a group's destination channels, source channels, taps */
+    int64_t w_group, w_row, w_red; /* strides of the weights */
+    cf_slab slab;
+    int in_place; /* the slab is the source itself */
+    int folded; /* rows of strips are vectors of a row */
+    int64_t phases; /* of all axes */
+    int64_t units; /* a task: a block of points of a group of an image */
+    int64_t parts; /* independent sums over the units of a group, in backward-weights */
+    int64_t buffer_ld; /* reals of a row that is held back until all phases along w are there; 0: none is */
+    int64_t phases_at, pieces_at, koff_at; /* bytes in the workspace */
+} cf_depthwise_plan;
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of depthwise convolution share. */
+#ifndef CF_DEPTHWISE_INTERNAL_H
+#define CF_DEPTHWISE_INTERNAL_H
+#include "conv_internal.h"
+
+/* A phase of all axes.  Rows of its strips, and taps of its pieces, lie `apart` rows (of vectors, where folded) from each other;
+ * its pieces are [piece, end), their columns start at koff[column], and their weights lie behind those of `taps` others. */
+typedef struct {
+    cf_phase axis[3];
+    int64_t apart, piece, end, column, taps;
+} cf_depthwise_phase;
+
+/* depthwise_taps.c: fill the tables of all phases; taps of all pieces and their number are those of red * vol at most. */
+void cf_depthwise_tables(const cf_depthwise_plan *p, int64_t lanes, void *workspace);
+
+static inline cf_depthwise_phase *cf_depthwise_phases(const cf_depthwise_plan *p, void *workspace)
+{
+    return cf_at(workspace, p->phases_at, 1);
+}
+static inline cf_piece *cf_depthwise_pieces(const cf_depthwise_plan *p, void *workspace)
+{
+    return cf_at(workspace, p->pieces_at, 1);
+}
+static inline int32_t *cf_depthwise_koff(const cf_depthwise_plan *p, void *workspace)
+{
+    return cf_at(workspace, p->koff_at, 1);
+}
+
+/* A task: a block of points of a group of an image. */
+static inline cf_region cf_depthwise_region(const cf_conv_plan *plan, int64_t group, int64_t image, int64_t block)
+{
+    const cf_depthwise_plan *p = &plan->depthwise;
+    cf_region r = {.image = image, .images = 1, .channel = group * p->red, .channels = p->red};
+    cf_slab_block(&p->slab, block, &r);
+    return r;
+}
+
+/* The source of a region: its slab, packed, or the place of its first point. */
+const void *cf_depthwise_source(const cf_conv_plan *plan, const cf_kernels *kn, const cf_region *r, const void *src,
+                                void *slab);
+
+#endif

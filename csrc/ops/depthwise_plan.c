@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Plan of convolution in groups of very few channels: which problems those are, and how they are cut into tasks. */
+#include "depthwise_internal.h"
+
+/* Groups of more channels share vectors of the source between them in the register tile. */
+enum { CHANNELS_MAX = 2 };
+
+/* Bytes of slab that stay in L1 beside the rows that are written, and that a block may have at all. */
+enum { SLAB_IN_L1 = 20 * 1024, SLAB_BYTES_MAX = 192 * 1024 };
+
+/* Parts of all groups in backward-weights, where there are fewer groups: enough for any number of threads. */
+enum { PARTS = 64, CUTS_TRIED = 64 };
+
+int cf_is_depthwise(const cf_conv_desc *d)
+{
+    return d->ic / d->groups <= CHANNELS_MAX && d->oc / d->groups <= CHANNELS_MAX;
+}
+
+/* Whether no tap of any point reads outside the source, which then can be read where it lies. */
+static int can_be_in_place(const cf_depthwise_plan *p, int64_t lanes)
+{
+    for (int i = 0; i < 3; i++) {
+        const cf_axis *a = &p->slab.axis[i];
+        cf_copies c = cf_axis_copies(a, 0);
+        if (a->step != 1 || c.off0 < 0 || c.off0 + p->slab.points[i] + c.halo > a->src) return 0;
+    }
+    return p->folded ? p->slab.points[2] % lanes == 0 : p->slab.points[2] >= lanes;
+}
+
+/* Rows of the slab are whole vectors, so that packing writes nothing else. */
+static void lay_out(cf_depthwise_plan *p, const cf_kernels *kn, int64_t width)
+{
+    cf_slab *s = &p->slab;
+    const cf_axis *a = s->axis;
+    s->copies[2] = cf_axis_copies(&a[2], 0);
+    int64_t halo = s->copies[2].halo;
+    s->block[2] = p->in_place ? width : cf_round_up(width + halo, kn->lanes) - halo;
+    cf_slab_layout(s, kn);
+    if (!p->in_place) return;
+    for (int i = 0; i < 2; i++) s->copies[i] = cf_axis_copies(&a[i], 0);
+    s->pitch = s->row_stride = a[2].src;
+    s->slice_stride = s->copy_size = a[1].src * a[2].src;
+    s->channel_size = cf_slab_src_plane(s);
+}
+
+/* Estimated cycles of a block: 0.7 a product of vectors, 2.5 a vector that is packed, twice that where it leaves L1, and 300
+ * a block. */
+static double block_cost(const cf_depthwise_plan *p, const cf_kernels *kn)
+{
+    const cf_slab *s = &p->slab;
+    double lanes = (double)kn->lanes, vectors = (double)cf_ceil_div(cf_min(s->block[2], s->points[2]), kn->lanes);
+    double products = (double)(s->block[0] * s->block[1] * p->rows * p->red * p->vol) * vectors;
+    double packed = p->in_place ? 0 : (double)(p->red * s->channel_size) / lanes;
+    double pack = p->red * s->channel_size * kn->size > SLAB_IN_L1 ? 5 : 2.5;
+    return 300 + 0.7 * products + pack * packed;
+}
+
+/* The cheapest block of whole rows, `width` points each; with more threads than tasks, smaller ones. */
+static double choose_rows(cf_depthwise_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int64_t width, int threads)
+{
+    cf_depthwise_plan best = *p;
+    double least = 1e300;
+    for (int64_t i = 1; i <= cf_min(CUTS_TRIED, p->slab.points[0]); i++)
+        for (int64_t j = 1; j <= cf_min(CUTS_TRIED, p->slab.points[1]); j++) {
+            p->slab.block[0] = cf_ceil_div(p->slab.points[0], i);
+            p->slab.block[1] = cf_ceil_div(p->slab.points[1], j);
+            lay_out(p, kn, width);
+            p->units = d->n * d->groups * cf_slab_all_blocks(&p->slab);
+            double cost = block_cost(p, kn) * (double)cf_ceil_div(p->units, threads);
+            if (p->red * p->slab.channel_size * kn->size > SLAB_BYTES_MAX && !p->in_place) cost *= 8;
+            if (cost < least) {
+                least = cost;
+                best = *p;
+            }
+        }
+    *p = best;
+    return least;
+}
+
+/* Whole rows, or fewer columns where a slab of them is too large or threads would have nothing to do. */
+static void choose_block(cf_depthwise_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
+{
+    cf_depthwise_plan best = *p;
+    double least = 1e300;
+    for (int64_t n = 1; n <= CUTS_TRIED; n *= 2) {
+        int64_t width = cf_round_up(cf_ceil_div(p->slab.points[2], n), kn->lanes);
+        if (n > 1 && width < 8 * kn->lanes) break;
+        double cost = choose_rows(p, d, kn, n == 1 ? p->slab.points[2] : width, threads);
+        if (cost < least) {
+            least = cost;
+            best = *p;
+        }
+    }
+    *p = best;
+}
+
+static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    cf_depthwise_plan *p = &plan->depthwise;
+    int weights = plan->pass == CF_BACKWARD_WEIGHTS;
+    int64_t size = kn->size, taps = p->red * p->vol, used = 0, channels = plan->desc.groups * p->rows;
+    p->phases_at = cf_take(&used, p->phases * (int64_t)sizeof(cf_depthwise_phase));
+    p->pieces_at = cf_take(&used, taps * (int64_t)sizeof(cf_piece));
+    p->koff_at = cf_take(&used, taps * (int64_t)sizeof(int32_t));
+    plan->packed_at = cf_take(&used, weights ? 0 : channels * (taps + kn->lanes) * size);
+    plan->acc_at = cf_take(&used, weights ? channels * p->parts * taps * kn->lanes * size : 0);
+    int64_t slab = p->in_place ? 0 : p->red * p->slab.channel_size + 2 * kn->lanes;
+    int64_t buffer = p->slab.axis[2].dstep * p->slab.block[1] * p->buffer_ld;
+    plan->thread_bytes = cf_round_up(slab * size, CF_ALIGN) + cf_round_up(buffer * size, CF_ALIGN);
+    plan->thread_at = cf_take(&used, plan->thread_bytes * plan->options.threads);
+    plan->workspace_bytes = used;
+}
+
+cf_status cf_depthwise_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    const cf_conv_desc *d = &plan->desc;
+    int adjoint = plan->pass == CF_BACKWARD_DATA, weights = plan->pass == CF_BACKWARD_WEIGHTS;
+    int64_t ic = d->ic / d->groups, oc = d->oc / d->groups, vol = cf_volume(d->kernel);
+    cf_depthwise_plan *p = &plan->depthwise;
+    *p = (cf_depthwise_plan){.rows = adjoint ? ic : oc, .red = adjoint ? oc : ic, .vol = vol, .phases = 1};
+    p->w_group = ic * oc * vol;
+    p->w_row = adjoint ? vol : ic * vol;
+    p->w_red = adjoint ? ic * vol : vol;
+    p->slab.images = 1;
+    cf_slab_axes(&p->slab, adjoint, d->in, d->out, d->kernel, d->stride, d->dil, d->pad);
+    for (int i = 0; i < 3; i++) p->phases *= p->slab.axis[i].dstep;
+    p->folded = p->slab.points[1] == 1 && p->slab.axis[1].taps == 1;
+    p->in_place = can_be_in_place(p, kn->lanes);
+    choose_block(p, d, kn, weights ? 1 : plan->options.threads);
+    if (p->red * p->slab.channel_size >= INT32_MAX || p->red * vol >= INT32_MAX) return CF_TOO_LARGE;
+    p->parts = cf_min(p->units / d->groups, cf_ceil_div(PARTS, d->groups));
+    if (p->slab.axis[2].dstep > 1) p->buffer_ld = cf_round_up(p->slab.block[2], kn->lanes);
+    take_workspace(plan, kn);
+    return CF_OK;
+}
