@@ -24,12 +24,15 @@ CF_INLINE void gather_vector(real *d, const real *s, int64_t at, int64_t width, 
     else store_part(d, v, width);
 }
 
-/* Rows are read one after another, as memory likes it.  Vectors [head, tail) of each come from the source as they are; with
- * step 2 the source has a real behind them, which is loaded too. */
+/* Rows are read one after another, as memory likes it.  Vectors [head, tail) of each come from the source as they are, with step
+ * 2 if there is a real behind them, since that is loaded too; one more, which ends where the row does, if the source goes so
+ * far. */
 CF_INLINE void gather_vectors(real *d, int64_t ldd, const real *s, int64_t lds, int64_t rows, int64_t len,
                               int64_t first, int64_t last, int step, vec fill)
 {
-    int64_t head = cf_min(cf_round_up(first, VL), len), tail = cf_max(head, (last + 1 - step) / VL * VL);
+    int64_t head = cf_min(cf_round_up(first, VL), len), tail = cf_max(head, (last + 1 - step) / VL * VL),
+            end = len - VL;
+    int ends_whole = tail < len && last == len && end >= first;
     for (int64_t r = 0; r < rows; r++, d += ldd, s += lds) {
         for (int64_t q = 0; q < head; q += VL)
             gather_vector(d + q, s, q - first, len - q, first - q, last - q, step, fill);
@@ -37,7 +40,9 @@ CF_INLINE void gather_vectors(real *d, int64_t ldd, const real *s, int64_t lds, 
             const real *from = s + (q - first) * step;
             store(d + q, step == 1 ? load(from) : even_lanes(load(from), load(from + VL)));
         }
-        for (int64_t q = tail; q < len; q += VL) gather_vector(d + q, s, q - first, len - q, 0, last - q, step, fill);
+        if (ends_whole) store(d + end, load_strided(s + (end - first) * step, 0, VL, step));
+        for (int64_t q = ends_whole ? len : tail; q < len; q += VL)
+            gather_vector(d + q, s, q - first, len - q, 0, last - q, step, fill);
     }
 }
 #endif

@@ -10,29 +10,11 @@ typedef struct {
     const cf_depthwise_plan *p;
     const cf_kernels *kn;
     const void *src, *w, *bias;
-    void *dst, *packed, *thread_base;
+    void *dst, *packed, *workspace;
     const cf_depthwise_phase *phases;
     const cf_piece *pieces;
     const int32_t *koff;
 } job;
-
-const void *cf_depthwise_source(const cf_conv_plan *plan, const cf_kernels *kn, const cf_region *r, const void *src,
-                                void *slab)
-{
-    const cf_depthwise_plan *p = &plan->depthwise;
-    const cf_slab *s = &p->slab;
-    int64_t channels = plan->desc.groups * p->red;
-    if (!p->in_place) {
-        cf_region whole = *r;
-        whole.len[2] = s->block[2];
-        cf_slab_pack(s, kn, src, channels, &whole, slab);
-        return slab;
-    }
-    int64_t at = (r->image * channels + r->channel) * s->channel_size;
-    const int64_t stride[] = {s->slice_stride, s->row_stride, 1};
-    for (int i = 0; i < 3; i++) at += (r->at[i] + s->copies[i].off0) * stride[i];
-    return cf_at_const(src, at, kn->size);
-}
 
 /* Reals of the packed weights of a channel; packers write past their end. */
 static int64_t packed_size(const job *j) { return j->p->red * j->p->vol + j->kn->lanes; }
@@ -158,10 +140,9 @@ static void run_unit(void *ctx, int64_t task, int thread)
     const cf_depthwise_plan *p = j->p;
     int64_t blocks = cf_slab_all_blocks(&p->slab), group = task / blocks % j->plan->desc.groups;
     cf_region r = cf_depthwise_region(j->plan, group, task / blocks / j->plan->desc.groups, task % blocks);
-    void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
-    int64_t slab_size = p->in_place ? 0 : p->red * p->slab.channel_size + 2 * j->kn->lanes;
-    void *buffer = cf_at(slab, cf_round_up(slab_size * j->kn->size, CF_ALIGN), 1);
-    const void *x = cf_depthwise_source(j->plan, j->kn, &r, j->src, slab);
+    const void *x = cf_depthwise_source(j->plan, j->kn, &r, j->src, j->workspace, thread);
+    void *buffer =
+        cf_at(j->workspace, j->plan->thread_at + thread * j->plan->thread_bytes + cf_depthwise_slab_bytes(p, j->kn), 1);
     for (int64_t m = 0; m < p->rows; m++) run_channel(j, &r, group * p->rows + m, x, buffer);
 }
 
@@ -169,10 +150,9 @@ void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void
                       void *dst, void *workspace)
 {
     const cf_depthwise_plan *p = &plan->depthwise;
-    cf_depthwise_tables(p, kn->lanes, workspace);
-    job j = {.plan = plan, .p = p, .kn = kn, .src = src, .w = w, .bias = bias, .dst = dst};
+    cf_depthwise_prepare(plan, kn, workspace);
+    job j = {.plan = plan, .p = p, .kn = kn, .src = src, .w = w, .bias = bias, .dst = dst, .workspace = workspace};
     j.packed = cf_at(workspace, plan->packed_at, 1);
-    j.thread_base = cf_at(workspace, plan->thread_at, 1);
     j.phases = cf_depthwise_phases(p, workspace);
     j.pieces = cf_depthwise_pieces(p, workspace);
     j.koff = cf_depthwise_koff(p, workspace);

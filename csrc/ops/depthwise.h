@@ -19,7 +19,8 @@ typedef struct {
     int64_t units; /* a task: a block of points of a group of an image */
     int64_t parts; /* independent sums over the units of a group, in backward-weights */
     int64_t buffer_ld; /* reals of a row that is held back until all phases along w are there; 0: none is */
-    int64_t phases_at, pieces_at, koff_at; /* bytes in the workspace */
+    int64_t spans, lead; /* what is packed if the slab is whole; reals before it that align most of its rows */
+    int64_t phases_at, pieces_at, koff_at, spans_at; /* bytes in the workspace */
 } cf_depthwise_plan;
 
 #endif

@@ -11,6 +11,12 @@ typedef struct {
     int64_t apart, piece, end, column, taps;
 } cf_depthwise_phase;
 
+/* Rows of a slab that lie inside the source: slab[to + r*row_stride + q] = source[from + r*ld + q*step], r < rows, q < len.
+ * What a slab of whole planes has besides is zero, the same for all of them, and is set once a call. */
+typedef struct {
+    int64_t to, from, rows, len, ld;
+} cf_span;
+
 /* depthwise_taps.c: fill the tables of all phases; taps of all pieces and their number are those of red * vol at most. */
 void cf_depthwise_tables(const cf_depthwise_plan *p, int64_t lanes, void *workspace);
 
@@ -36,8 +42,15 @@ static inline cf_region cf_depthwise_region(const cf_conv_plan *plan, int64_t gr
     return r;
 }
 
-/* The source of a region: its slab, packed, or the place of its first point. */
+/* depthwise_source.c: what a call does before its tasks; the source of a region: its slab, packed, or the place of its first
+ * point. */
+void cf_depthwise_prepare(const cf_conv_plan *plan, const cf_kernels *kn, void *workspace);
 const void *cf_depthwise_source(const cf_conv_plan *plan, const cf_kernels *kn, const cf_region *r, const void *src,
-                                void *slab);
+                                void *workspace, int thread);
+
+static inline int64_t cf_depthwise_slab_bytes(const cf_depthwise_plan *p, const cf_kernels *kn)
+{
+    return p->in_place ? 0 : cf_round_up((p->red * p->slab.channel_size + 3 * kn->lanes) * kn->size, CF_ALIGN);
+}
 
 #endif

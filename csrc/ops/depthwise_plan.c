@@ -94,6 +94,17 @@ static void choose_block(cf_depthwise_plan *p, const cf_conv_desc *d, const cf_k
     *p = best;
 }
 
+/* Slabs of whole planes differ only in what lies inside the source. */
+static void choose_spans(cf_depthwise_plan *p, int64_t lanes)
+{
+    const cf_slab *s = &p->slab;
+    const cf_copies *c = s->copies;
+    if (p->in_place || cf_slab_all_blocks(s) > 1) return;
+    p->spans = c[0].copies * c[1].copies * c[2].copies * (s->block[0] + c[0].halo);
+    p->lead = cf_round_up(cf_max(0, -c[2].off0), lanes) + c[2].off0;
+    if (s->axis[2].step > 1 || c[2].off0 > 0) p->lead = 0;
+}
+
 static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
 {
     cf_depthwise_plan *p = &plan->depthwise;
@@ -104,9 +115,9 @@ static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
     p->koff_at = cf_take(&used, taps * (int64_t)sizeof(int32_t));
     plan->packed_at = cf_take(&used, weights ? 0 : channels * (taps + kn->lanes) * size);
     plan->acc_at = cf_take(&used, weights ? channels * p->parts * taps * kn->lanes * size : 0);
-    int64_t slab = p->in_place ? 0 : p->red * p->slab.channel_size + 2 * kn->lanes;
+    p->spans_at = cf_take(&used, p->spans * (int64_t)sizeof(cf_span));
     int64_t buffer = p->slab.axis[2].dstep * p->slab.block[1] * p->buffer_ld;
-    plan->thread_bytes = cf_round_up(slab * size, CF_ALIGN) + cf_round_up(buffer * size, CF_ALIGN);
+    plan->thread_bytes = cf_depthwise_slab_bytes(p, kn) + cf_round_up(buffer * size, CF_ALIGN);
     plan->thread_at = cf_take(&used, plan->thread_bytes * plan->options.threads);
     plan->workspace_bytes = used;
 }
@@ -130,6 +141,7 @@ cf_status cf_depthwise_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
     if (p->red * p->slab.channel_size >= INT32_MAX || p->red * vol >= INT32_MAX) return CF_TOO_LARGE;
     p->parts = cf_min(p->units / d->groups, cf_ceil_div(PARTS, d->groups));
     if (p->slab.axis[2].dstep > 1) p->buffer_ld = cf_round_up(p->slab.block[2], kn->lanes);
+    choose_spans(p, kn->lanes);
     take_workspace(plan, kn);
     return CF_OK;
 }

@@ -11,7 +11,7 @@ typedef struct {
     const cf_depthwise_plan *p;
     const cf_kernels *kn;
     const void *x, *dy;
-    void *dw, *acc, *thread_base;
+    void *dw, *acc, *workspace;
     const cf_depthwise_phase *phase;
     const cf_piece *pieces;
     const int32_t *koff;
@@ -71,12 +71,11 @@ static void run_part(void *ctx, int64_t task, int thread)
     const cf_axis *a = p->slab.axis;
     int64_t size = j->kn->size, group = task / p->parts, part = task % p->parts, blocks = cf_slab_all_blocks(&p->slab);
     int64_t units = p->units / j->plan->desc.groups, acc_size = p->red * p->vol * j->kn->lanes;
-    void *slab = cf_at(j->thread_base, thread, j->plan->thread_bytes);
     void *acc = cf_at(j->acc, task * p->rows * acc_size, size);
     memset(acc, 0, (size_t)(p->rows * acc_size * size));
     for (int64_t i = cf_part(units, p->parts, part); i < cf_part(units, p->parts, part + 1); i++) {
         cf_region r = cf_depthwise_region(j->plan, group, i / blocks, i % blocks);
-        const void *x = cf_depthwise_source(j->plan, j->kn, &r, j->x, slab);
+        const void *x = cf_depthwise_source(j->plan, j->kn, &r, j->x, j->workspace, thread);
         for (int64_t m = 0; m < p->rows; m++) {
             int64_t channel = (r.image * j->plan->desc.groups + group) * p->rows + m;
             for (int64_t z = 0; z < r.len[0]; z++) {
@@ -103,10 +102,9 @@ void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, co
                               void *workspace)
 {
     const cf_depthwise_plan *p = &plan->depthwise;
-    cf_depthwise_tables(p, kn->lanes, workspace);
-    job j = {.plan = plan, .p = p, .kn = kn, .x = x, .dy = dy, .dw = dw};
+    cf_depthwise_prepare(plan, kn, workspace);
+    job j = {.plan = plan, .p = p, .kn = kn, .x = x, .dy = dy, .dw = dw, .workspace = workspace};
     j.acc = cf_at(workspace, plan->acc_at, 1);
-    j.thread_base = cf_at(workspace, plan->thread_at, 1);
     j.phase = cf_depthwise_phases(p, workspace);
     j.pieces = cf_depthwise_pieces(p, workspace);
     j.koff = cf_depthwise_koff(p, workspace);
