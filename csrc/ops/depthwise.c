@@ -51,10 +51,9 @@ typedef struct {
 static void run_strips(const sheet *s)
 {
     const cf_kernels *kn = s->j->kn;
-    int64_t apart = s->phase->apart, most = CF_STRIP_MAX, size = kn->size;
-    while (!kn->strip[most]) most--;
+    int64_t apart = s->phase->apart, size = kn->size;
     for (int64_t e = 0; e < cf_min(apart, s->rows); e++) {
-        int64_t rows = cf_ceil_div(s->rows - e, apart), strips = cf_ceil_div(rows, most);
+        int64_t rows = cf_ceil_div(s->rows - e, apart), strips = cf_ceil_div(rows, s->j->p->strip_rows);
         for (int64_t i = 0; i < strips; i++) {
             int64_t begin = cf_part(rows, strips, i), mr = cf_part(rows, strips, i + 1) - begin;
             int64_t r = e + begin * apart, to = r + (mr - 1) * apart;
@@ -138,8 +137,8 @@ static void run_unit(void *ctx, int64_t task, int thread)
 {
     const job *j = ctx;
     const cf_depthwise_plan *p = j->p;
-    int64_t blocks = cf_slab_all_blocks(&p->slab), group = task / blocks % j->plan->desc.groups;
-    cf_region r = cf_depthwise_region(j->plan, group, task / blocks / j->plan->desc.groups, task % blocks);
+    int64_t plane = task / p->blocks, group = plane % j->plan->desc.groups;
+    cf_region r = cf_depthwise_region(j->plan, group, plane / j->plan->desc.groups, task % p->blocks);
     const void *x = cf_depthwise_source(j->plan, j->kn, &r, j->src, j->workspace, thread);
     void *buffer =
         cf_at(j->workspace, j->plan->thread_at + thread * j->plan->thread_bytes + cf_depthwise_slab_bytes(p, j->kn), 1);

@@ -7,6 +7,7 @@
  * lie whole vectors apart meet in one load. */
 #ifndef CF_DEPTHWISE_H
 #define CF_DEPTHWISE_H
+#include "../kernels/depthwise.h"
 #include "slab.h"
 
 typedef struct {
@@ -16,7 +17,8 @@ typedef struct {
     int in_place; /* the slab is the source itself */
     int folded; /* rows of strips are vectors of a row */
     int64_t phases; /* of all axes */
-    int64_t units; /* a task: a block of points of a group of an image */
+    int64_t blocks, units; /* a task: a block of points of a group of an image */
+    int64_t strip_rows, sum_columns[CF_HEIGHT_MAX + 1]; /* of the largest strip; of the most sums, by height */
     int64_t parts; /* independent sums over the units of a group, in backward-weights */
     int64_t buffer_ld; /* reals of a row that is held back until all phases along w are there; 0: none is */
     int64_t spans, lead; /* what is packed if the slab is whole; reals before it that align most of its rows */

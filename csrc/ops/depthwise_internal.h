@@ -38,7 +38,8 @@ static inline cf_region cf_depthwise_region(const cf_conv_plan *plan, int64_t gr
 {
     const cf_depthwise_plan *p = &plan->depthwise;
     cf_region r = {.image = image, .images = 1, .channel = group * p->red, .channels = p->red};
-    cf_slab_block(&p->slab, block, &r);
+    for (int i = 0; i < 3; i++) r.len[i] = p->slab.points[i];
+    if (p->blocks > 1) cf_slab_block(&p->slab, block, &r);
     return r;
 }
 

@@ -65,7 +65,8 @@ static double choose_rows(cf_depthwise_plan *p, const cf_conv_desc *d, const cf_
             p->slab.block[0] = cf_ceil_div(p->slab.points[0], i);
             p->slab.block[1] = cf_ceil_div(p->slab.points[1], j);
             lay_out(p, kn, width);
-            p->units = d->n * d->groups * cf_slab_all_blocks(&p->slab);
+            p->blocks = cf_slab_all_blocks(&p->slab);
+            p->units = d->n * d->groups * p->blocks;
             double cost = block_cost(p, kn) * (double)cf_ceil_div(p->units, threads);
             if (p->red * p->slab.channel_size * kn->size > SLAB_BYTES_MAX && !p->in_place) cost *= 8;
             if (cost < least) {
@@ -99,10 +100,18 @@ static void choose_spans(cf_depthwise_plan *p, int64_t lanes)
 {
     const cf_slab *s = &p->slab;
     const cf_copies *c = s->copies;
-    if (p->in_place || cf_slab_all_blocks(s) > 1) return;
+    if (p->in_place || p->blocks > 1) return;
     p->spans = c[0].copies * c[1].copies * c[2].copies * (s->block[0] + c[0].halo);
     p->lead = cf_round_up(cf_max(0, -c[2].off0), lanes) + c[2].off0;
     if (s->axis[2].step > 1 || c[2].off0 > 0) p->lead = 0;
+}
+
+static void choose_kernels(cf_depthwise_plan *p, const cf_kernels *kn)
+{
+    for (int64_t mr = 1; mr <= CF_STRIP_MAX && kn->strip[mr]; mr++) p->strip_rows = mr;
+    for (int64_t height = 1; height <= CF_HEIGHT_MAX; height++)
+        for (int64_t columns = 1; columns <= CF_COLUMNS_MAX && kn->sums[height][columns]; columns++)
+            p->sum_columns[height] = columns;
 }
 
 static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
@@ -142,6 +151,7 @@ cf_status cf_depthwise_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
     p->parts = cf_min(p->units / d->groups, cf_ceil_div(PARTS, d->groups));
     if (p->slab.axis[2].dstep > 1) p->buffer_ld = cf_round_up(p->slab.block[2], kn->lanes);
     choose_spans(p, kn->lanes);
+    choose_kernels(p, kn);
     take_workspace(plan, kn);
     return CF_OK;
 }

@@ -27,9 +27,8 @@ typedef struct {
 static void add_piece(const job *j, const sheet *s, const cf_piece *piece, const int32_t *koff, void *acc)
 {
     const cf_kernels *kn = j->kn;
-    int64_t apart = j->phase->apart, most = CF_COLUMNS_MAX, size = kn->size;
-    while (!kn->sums[piece->height][most]) most--;
-    int64_t tiles = cf_ceil_div(piece->columns, most);
+    int64_t apart = j->phase->apart, size = kn->size;
+    int64_t tiles = cf_ceil_div(piece->columns, j->p->sum_columns[piece->height]);
     for (int64_t i = 0; i < tiles; i++) {
         int64_t k0 = cf_part(piece->columns, tiles, i), columns = cf_part(piece->columns, tiles, i + 1) - k0;
         void *y = cf_at(acc, (piece->w + k0 * piece->w_column) * kn->lanes, size);
@@ -69,12 +68,12 @@ static void run_part(void *ctx, int64_t task, int thread)
     const job *j = ctx;
     const cf_depthwise_plan *p = j->p;
     const cf_axis *a = p->slab.axis;
-    int64_t size = j->kn->size, group = task / p->parts, part = task % p->parts, blocks = cf_slab_all_blocks(&p->slab);
+    int64_t size = j->kn->size, group = task / p->parts, part = task % p->parts;
     int64_t units = p->units / j->plan->desc.groups, acc_size = p->red * p->vol * j->kn->lanes;
     void *acc = cf_at(j->acc, task * p->rows * acc_size, size);
     memset(acc, 0, (size_t)(p->rows * acc_size * size));
     for (int64_t i = cf_part(units, p->parts, part); i < cf_part(units, p->parts, part + 1); i++) {
-        cf_region r = cf_depthwise_region(j->plan, group, i / blocks, i % blocks);
+        cf_region r = cf_depthwise_region(j->plan, group, i / p->blocks, i % p->blocks);
         const void *x = cf_depthwise_source(j->plan, j->kn, &r, j->x, j->workspace, thread);
         for (int64_t m = 0; m < p->rows; m++) {
             int64_t channel = (r.image * j->plan->desc.groups + group) * p->rows + m;
