@@ -6,7 +6,7 @@ Without names it takes the nine nets that the onnx package brings; a name may be
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import geometric_mean
@@ -53,8 +53,10 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{'geometric mean':40} " + "".join(f"{geometric_mean(values):12.2f}" for values in ratios.values()))
 
 
-def _files(name: str) -> Iterator[Path]:
-    return iter([Path(name)]) if name.endswith(".onnx") else iter(sorted(_LIGHT.glob(f"*{name}*.onnx")))
+def _files(name: str) -> Sequence[Path]:
+    if name.endswith(".onnx"):
+        return [Path(name)]
+    return [file for file in sorted(_LIGHT.glob("*.onnx")) if name in file.stem]
 
 
 def _time(file: Path, seconds: float, stock: bool) -> dict[str, float]:
