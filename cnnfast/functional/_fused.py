@@ -75,7 +75,7 @@ def batch_norm_backward(op: str, kept: Kept, grad_output: ArrayLike) -> nd.Gradi
 
 
 def tail(y: Array, residual: ArrayLike | None, clamp: Clamp, out: Array | None = None) -> Array:
-    """Return ``clamp(y + residual)``, without a residual ``clamp(y)``; ``out`` is None or `y`.
+    """Return ``clamp(y + residual)``, without a residual ``clamp(y)``; ``out`` is None, `y`, or a packed array.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def tail(y: Array, residual: ArrayLike | None, clamp: Clamp, out: Array | None =
     """
     (x,) = _arrays.floating("Residual", body=y)
     z = _addend(x, residual)
-    result = out if x is out else _core.empty(x.shape, x.dtype)
+    result = out if out is not None and (x is out or out is not y) else _core.empty(x.shape, x.dtype)
     if z is not None:
         _core.add(_config.how(), x, z, *clamp, result)
     else:

@@ -236,3 +236,33 @@ def test_shapes_that_depend_on_data() -> None:
         x = np.zeros(5, np.float32)
         x[:count] = 1
         assert evaluator.run(None, {"x": x})[0].tolist() == [[2.0 * k for k in range(count)]]
+
+
+def test_limits_of_sums_and_scales_are_theirs() -> None:
+    net = Net(np.random.default_rng(0), (2, 3, 4, 4))
+    zero, one = (net.constant(3, low=i, high=i + 1) for i in range(2))
+    y = net.add("BatchNormalization", ["x", net.constant(3), net.constant(3), zero, one], 3, epsilon=0.0)
+    y = net.add("Clip", [net.add("Sum", [net.add("Relu", [y], 3), "x"], 3), net.scalar(-1), net.scalar(2)], 3)
+    evaluator = agree(net.model(y), {"x": net.rng.integers(-3, 4, net.shape).astype(np.float32)})
+    assert [step.node.op_type for step in program(evaluator).graph.steps] == ["BatchNormalization", "Sum"]
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_branches_of_known_conditions_are_inlined(rank: int) -> None:
+    def branch(name: str, op_type: str) -> Any:
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+        return helper.make_graph([helper.make_node(op_type, ["x"], [name])], name, [], [output])
+
+    nodes = [
+        helper.make_node("Size", ["shape"], ["rank"]),
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Equal", ["rank", "two"], ["flat"]),
+        helper.make_node("If", ["flat"], ["y"], then_branch=branch("a", "Relu"), else_branch=branch("b", "Neg")),
+    ]
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
+    two = [numpy_helper.from_array(np.array(2), "two")]
+    graph = helper.make_graph([nodes[1], nodes[0], *nodes[2:]], "net", infos[:1], infos[1:], two)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)])
+    evaluator = agree(model, {"x": np.full((2, 3, 4)[:rank], -1, np.float32)})
+    kinds = [step.node.op_type for step in program(evaluator).graph.steps]
+    assert kinds == [{2: "Relu", 3: "Neg"}[rank], "Identity"]

@@ -11,6 +11,7 @@ import numpy as np
 from cnnfast import functional as F
 from cnnfast.backends._backend import NotCovered
 from cnnfast.backends.onnx._node import Array, Node, Run
+from cnnfast.functional import _fused
 
 
 def relu(node: Node) -> Run:
@@ -112,8 +113,9 @@ def batch_normalization(node: Node) -> Run:
         if training:
             axes = (0, *range(2, view.ndim))
             mean, var = view.mean(axes), view.var(axes)
-        view_out = None if out is None else out.reshape(view.shape)
-        y = F.batch_norm(view, mean, var, weight, shift, eps=eps, out=view_out).reshape(x.shape)
+        view_out = out if out is None or view is x else out.reshape(view.shape)
+        arguments = mean, var, weight, shift, False, 0.1, eps, view_out
+        y = _fused.batch_norm("batch_norm", view, *arguments, clamp=node.clamp)[0].reshape(x.shape)
         if node.outputs == 1:
             return y
         kept = _mixed(old_mean, mean, momentum), _mixed(old_var, var, momentum)

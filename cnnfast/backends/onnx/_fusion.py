@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from cnnfast._arrays import FLOATS
 from cnnfast.backends.onnx._elementwise import is_training
 from cnnfast.backends.onnx._graph import Graph, Step
 from cnnfast.backends.onnx._node import Array, Node
+from cnnfast.functional._fused import NO_CLAMP
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -25,7 +27,10 @@ class Affine(NamedTuple):
 
 
 def fuse(graph: Graph, shapes: Shapes) -> None:
-    """Rewrite what may be: only values that have one reader, and that nobody asked for, vanish."""
+    """Rewrite what may be: only values that have one reader, and that nobody asked for, vanish.
+
+    `shapes` has those of float32 and float64 that never change.
+    """
     _Fusion(graph, shapes).run()
 
 
@@ -42,7 +47,7 @@ class _Fusion:
         self.graph.drop_unused()
 
     def _rewritten(self, step: Step) -> Step:
-        new = self._hard_swish(step) or self._product(step) or self._scaled(step)
+        new = self._hard_swish(step) or self._product(step) or self._clamped(step) or self._scaled(step)
         if new is None:
             return step
         self.makers.update(dict.fromkeys(new.outputs, new))
@@ -158,6 +163,21 @@ class _Fusion:
             self.products.add(new)
         return new
 
+    def _clamped(self, step: Step) -> Step | None:
+        """Limits of a sum of two, or of a scale and shift, are theirs."""
+        limits = (0.0, math.inf) if step.node.op_type == "Relu" else self._limits(step)
+        if limits is None or not limits[0] <= limits[1]:
+            return None
+        maker = self._maker(step.inputs[0])
+        if maker is None or maker.node.clamp != NO_CLAMP:
+            return None
+        kind, shapes = maker.node.op_type, [self.shapes.get(name) for name in maker.inputs]
+        is_sum = kind in ("Add", "Sum") and len(shapes) == 2 and shapes[0] == shapes[1] is not None
+        is_affine = kind == "BatchNormalization" and maker.node.outputs == 1 and not is_training(maker.node)
+        if not is_affine and not (is_sum and self.constants.keys().isdisjoint(maker.inputs)):
+            return None
+        return replace(maker, node=maker.node._replace(clamp=limits), outputs=step.outputs, stock=None)
+
     def _hard_swish(self, step: Step) -> Step | None:
         """``x * clip(x + 3, 0, 6) / 6``, as exporters write it."""
         if step.node.op_type != "Div" or not self._is(step, 6.0):
@@ -167,9 +187,11 @@ class _Fusion:
             return None
         for x, clipped in (product.inputs, product.inputs[::-1]):
             clip = self._maker(clipped)
-            limits = self._limits(clip) if clip is not None and clip.node.op_type == "Clip" else None
+            limits = self._limits(clip) if clip is not None else None
             add = self._maker(clip.inputs[0]) if clip is not None and limits == (0.0, 6.0) else None
-            if add is not None and add.node.op_type == "Add" and self._is(add, 3.0) and x in add.inputs:
+            if add is None or add.node.op_type != "Add" or x not in self.shapes:
+                continue
+            if self._is(add, 3.0) and x in add.inputs:
                 return Step((x,), step.outputs, Node("HardSwish", 14, {}))
         return None
 
@@ -177,8 +199,11 @@ class _Fusion:
         split = self._split(step)
         return split is not None and split[1].size == 1 and split[1].item() == number
 
-    def _limits(self, clip: Step) -> Any:
-        given = [self.constants.get(name) for name in clip.inputs[1:3]]
-        if not given:
-            return clip.node.get("min", None), clip.node.get("max", None)
-        return tuple(None if limit is None else limit.item() for limit in given)
+    def _limits(self, clip: Step) -> tuple[float, float] | None:
+        """(Least, most) of what leaves the step, if it clips by constants."""
+        given = [*clip.inputs[1:3], "", ""][:2]
+        if clip.node.op_type != "Clip" or any(name not in self.constants for name in given):
+            return None
+        low, high = (self.constants[name] for name in given)
+        least = clip.node.get("min", -math.inf) if low is None else low.item()
+        return float(least), float(clip.node.get("max", math.inf) if high is None else high.item())

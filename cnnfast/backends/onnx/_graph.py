@@ -138,6 +138,23 @@ class Graph:
         graph.drop_unused()
         return graph
 
+    def inline_branches(self) -> bool:
+        """Put the branches of conditions that are known in their places; whether there were any."""
+        before, self.steps = self.steps, []
+        for step in before:
+            condition = self.constants.get(step.inputs[0]) if step.node.op_type == "If" else None
+            if condition is None or step.stock is None:
+                self.steps.append(step)
+                continue
+            branch = step.stock.then_branch if condition.item() else step.stock.else_branch
+            self.constants.update(branch.rt_inits_)
+            self.steps += [_step(op, branch._foreign) for op in branch.rt_nodes_]
+            pairs = zip(branch.output_names, step.outputs, strict=False)
+            self.steps += [Step((inner,), (outer,), Node("Identity", 1, {})) for inner, outer in pairs if outer]
+        found = len(before) != len(self.steps) or any(a is not b for a, b in zip(before, self.steps, strict=True))
+        self.drop_unused()
+        return found
+
     def drop_unused(self) -> None:
         """Keep the steps and constants that the outputs need."""
         needed, kept = {*self.outputs, ""}, []

@@ -15,8 +15,8 @@ from cnnfast.backends.onnx._node import Array, Run
 
 # These may write over what they read.
 _IN_PLACE = frozenset(
-    {"Add", "Clip", "Div", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Mul", "Relu", "Sigmoid", "Sqrt", "Sub"}
-) | {"Sum", "Tanh"}
+    ("Add", "BatchNormalization", "Clip", "Div", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Mul", "Relu")
+) | {"Sigmoid", "Sqrt", "Sub", "Sum", "Tanh"}
 _ALIGNMENT = 64  # of a cache line, and of the widest vector
 _FOREVER = math.inf
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from cnnfast.backends._backend import NotCovered
+from cnnfast.functional._fused import NO_CLAMP, Clamp
 
 Array = NDArray[Any]
 Run = Callable[..., Any]
@@ -21,6 +22,7 @@ class Node(NamedTuple):
     opset: int
     attributes: Mapping[str, Any]
     outputs: int = 1
+    clamp: Clamp = NO_CLAMP  # of the result; no model says that, fusion does
 
     def get(self, name: str, default: Any) -> Any:
         value = self.attributes.get(name)

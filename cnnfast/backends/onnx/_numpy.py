@@ -9,15 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from cnnfast import functional as F
 from cnnfast.backends._backend import NotCovered
 from cnnfast.backends.onnx._node import Array, Node, Run
+from cnnfast.functional import _fused
+from cnnfast.functional._fused import NO_CLAMP
 
 
 def _ufunc(function: Any) -> Callable[[Node], Run]:
     return lambda node: function
 
 
+def _add(node: Node) -> Run:
+    return np.add if node.clamp == NO_CLAMP else _sum(node)
+
+
 def _sum(node: Node) -> Run:
+    if node.clamp != NO_CLAMP:
+        return lambda x, z, out=None: _fused.tail(x, z, node.clamp, out)
+
     def run(*terms: Array, out: Array | None = None) -> Array:
         if len(terms) == 1:
             return terms[0]
@@ -120,13 +130,40 @@ def _resize(node: Node) -> Run:
     return run
 
 
+def _lstm(node: Node) -> Run:
+    """X, W, R, B, lengths, H, C, peepholes; one direction, as frameworks export it."""
+    special = ("activations", "activation_alpha", "activation_beta", "clip", "input_forget", "layout")
+    plain = node.text("direction", "forward") == "forward" and not any(node.get(name, 0) for name in special)
+
+    def run(x: Array, w: Array, r: Array, *rest: Array | None) -> tuple[Array, ...]:
+        b, lengths, h, c, peepholes = (*rest, *[None] * 5)[:5]
+        if not plain or lengths is not None or peepholes is not None:
+            raise NotCovered
+        size = r.shape[2]
+        zero = np.zeros((x.shape[1], size), x.dtype)
+        state, cell = (zero if a is None else a[0] for a in (h, c))
+        bias = None if b is None else b[0, : 4 * size] + b[0, 4 * size :]
+        gates = F.linear(x, w[0], bias)
+        states = np.empty((x.shape[0], 1, *zero.shape), x.dtype)
+        for step, out in zip(gates, states[:, 0], strict=True):
+            now = step + F.linear(state, r[0])
+            opened = F.sigmoid(now[:, : 3 * size])
+            into, output, kept = (opened[:, k * size : (k + 1) * size] for k in range(3))
+            cell = kept * cell + into * F.tanh(now[:, 3 * size :])
+            state = np.multiply(output, F.tanh(cell), out=out)
+        return (states, state[None], cell[None])[: max(node.outputs, 1)]
+
+    return run
+
+
 NUMPY: dict[str, Callable[[Node], Run]] = {
-    "Add": _ufunc(np.add),
+    "Add": _add,
     "Concat": _concat,
     "Div": _ufunc(np.divide),
     "Exp": _ufunc(np.exp),
     "Flatten": _flatten,
     "Identity": _identity,
+    "LSTM": _lstm,
     "Mul": _ufunc(np.multiply),
     "Reshape": _reshape,
     "Resize": _resize,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnfast._arrays import FLOATS
 from cnnfast.backends._backend import NotCovered
 from cnnfast.backends.onnx._fusion import fuse
 from cnnfast.backends.onnx._graph import Graph, Step, Values
@@ -22,10 +23,15 @@ class Program:
     """Runs a graph on inputs of the shapes and dtypes of `feeds`; of several calls at once each has its own memory."""
 
     def __init__(self, graph: Graph, feeds: Values) -> None:
-        _, values = execute(graph, feeds)
-        static, shaped = _static(graph, values)
-        self.graph = graph.knowing({name: values[name] for name in static})
-        fuse(self.graph, {name: np.shape(values[name]) for name in shaped})
+        known = True
+        while known:
+            _, values = execute(graph, feeds)
+            static, shaped = _static(graph, values)
+            graph = graph.knowing({name: values[name] for name in static})
+            known = graph.inline_branches()
+        self.graph = graph
+        arrays = {name: values[name] for name in shaped if isinstance(values[name], np.ndarray)}
+        fuse(graph, {name: array.shape for name, array in arrays.items() if array.dtype in FLOATS})
         self.runs, values = execute(self.graph, feeds)
         self.layout = layout(self.graph, self.runs, values, _static(self.graph, values)[1])
         self.idle: list[_Bound] = []
