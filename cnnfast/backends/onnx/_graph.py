@@ -121,13 +121,7 @@ class Graph:
         """
         graph = cls([_step(op, foreign) for op in nodes], {"": None, **constants}, (), tuple(outputs))
         graph.drop_unused()
-        rest = []
-        for step in graph.steps:
-            if step.is_constant(graph.constants):
-                graph.constants.update(step.named(step.run(graph.constants)[1]))
-            else:
-                rest.append(step)
-        graph.steps = rest
+        graph.fold()
         graph.drop_unused()
         return graph
 
@@ -137,6 +131,16 @@ class Graph:
         graph = Graph(steps, {**self.constants, **constants}, self.inputs, self.outputs)
         graph.drop_unused()
         return graph
+
+    def fold(self) -> None:
+        """Compute what is constant."""
+        rest = []
+        for step in self.steps:
+            if step.is_constant(self.constants):
+                self.constants.update(step.named(step.run(self.constants)[1]))
+            else:
+                rest.append(step)
+        self.steps = rest
 
     def inline_branches(self) -> bool:
         """Put the branches of conditions that are known in their places; whether there were any."""
@@ -151,8 +155,11 @@ class Graph:
             self.steps += [_step(op, branch._foreign) for op in branch.rt_nodes_]
             pairs = zip(branch.output_names, step.outputs, strict=False)
             self.steps += [Step((inner,), (outer,), Node("Identity", 1, {})) for inner, outer in pairs if outer]
-        found = len(before) != len(self.steps) or any(a is not b for a, b in zip(before, self.steps, strict=True))
-        self.drop_unused()
+        found = before != self.steps
+        if found:
+            self.drop_unused()
+            self.fold()
+            self.drop_unused()
         return found
 
     def drop_unused(self) -> None:
