@@ -162,6 +162,8 @@ def _get(holder: Any, name: str) -> Any:
 
 def _own(holder: Any, name: str) -> Any:
     """What `holder` itself has, bare of descriptors, without what a class inherits."""
+    if not isinstance(holder, MutableMapping) and not hasattr(holder, "__dict__"):
+        return getattr(holder, name)
     return (holder if isinstance(holder, MutableMapping) else vars(holder)).get(name, _ABSENT)
 
 
