@@ -16,7 +16,7 @@ from cnnfast.backends import dlfs
 
 
 def run(f: Any, *arrays: np.ndarray) -> list[np.ndarray]:
-    """Value, gradients, and gradients of the sum of squares of the first; DeZero cannot differentiate those of weights."""
+    """Value, gradients, and gradients of the squares of the first: DeZero cannot differentiate those of weights."""
     inputs = [dezero.Variable(array.copy()) for array in arrays]
     y = f(*inputs)
     DF.sum(y * y).backward(create_graph=True)
