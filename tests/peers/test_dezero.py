@@ -9,10 +9,10 @@ import pytest
 
 vars(np).setdefault("int", int)  # DeZero 0.0.13 uses a name that NumPy 1.24 took away
 dezero = pytest.importorskip("dezero")
-import dezero.functions as DF
-import dezero.functions_conv as C
+import dezero.functions as DF  # noqa: E402
+import dezero.functions_conv as C  # noqa: E402
 
-from cnnfast.backends import dlfs
+from cnnfast.backends import dlfs  # noqa: E402
 
 
 def run(f: Any, *arrays: np.ndarray) -> list[np.ndarray]:

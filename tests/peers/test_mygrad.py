@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 mygrad = pytest.importorskip("mygrad")
-from mygrad.nnet import conv_nd, max_pool
+from mygrad.nnet import conv_nd, max_pool  # noqa: E402
 
-from cnnfast.backends import mygrad as backend
+from cnnfast.backends import mygrad as backend  # noqa: E402
 
 
 def both(f: Any, *arrays: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -11,9 +11,9 @@ import pytest
 
 vars(collections).setdefault("Hashable", collections.abc.Hashable)  # numpy-ml 0.1.2 uses what Python 3.10 took away
 pytest.importorskip("numpy_ml", exc_type=ImportError)
-from numpy_ml.neural_nets.layers import layers
+from numpy_ml.neural_nets.layers import layers  # noqa: E402
 
-from cnnfast.backends import numpy_ml as backend
+from cnnfast.backends import numpy_ml as backend  # noqa: E402
 
 
 def run(layer: Any, x: np.ndarray) -> list[np.ndarray]:

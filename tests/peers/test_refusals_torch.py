@@ -14,7 +14,7 @@ from cnnfast import functional as F
 from cnnfast import reference as R
 
 torch = pytest.importorskip("torch")
-from test_random_torch import REFUSALS, of_tensors
+from test_random_torch import REFUSALS, of_tensors  # noqa: E402
 
 T = torch.nn.functional
 
