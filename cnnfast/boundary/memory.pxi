@@ -26,6 +26,8 @@ cdef class Pool:
 
     cdef int give_back(self, cnp.ndarray block) except -1:
         cdef size_t size = cnp.PyArray_NBYTES(block)
+        if size > _MOST_IDLE:
+            return 0
         with cython.critical_section(self):
             if self.idle + size > _MOST_IDLE:
                 self.blocks.clear()

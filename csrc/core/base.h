@@ -30,6 +30,8 @@ static inline int64_t cf_floor_div(int64_t a, int64_t b) { return a / b - (a % b
 /* Start of part i when `total` things are cut into `parts` whose sizes differ by at most one. */
 static inline int64_t cf_part(int64_t total, int64_t parts, int64_t i) { return total * i / parts; }
 
+static inline int64_t cf_gcd(int64_t a, int64_t b) { return b ? cf_gcd(b, a % b) : a; } /* a, b >= 0 */
+
 static inline int64_t cf_volume(const int64_t v[3]) { return v[0] * v[1] * v[2]; }
 
 /* Element i of an array whose elements have `size` bytes. */

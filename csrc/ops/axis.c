@@ -3,16 +3,6 @@
 #include "axis.h"
 #include "../core/base.h"
 
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b) {
-        int64_t r = a % b;
-        a = b;
-        b = r;
-    }
-    return a;
-}
-
 cf_axis cf_axis_of(int adjoint, int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t dil, int64_t pad)
 {
     if (adjoint) return (cf_axis){1, out, in, 1, stride, taps, dil, pad};
@@ -37,7 +27,7 @@ void cf_merge_plain_axes(cf_axis axis[3])
 cf_phase cf_axis_phase(const cf_axis *a, int64_t f)
 {
     if (!a->adjoint) return (cf_phase){0, a->dst, a->taps, 0, 1, -a->pad, a->dil};
-    int64_t s = a->dstep, tap_step = s / gcd(s, a->dil), count = cf_ceil_div(cf_max(a->dst - f, 0), s), t = 0;
+    int64_t s = a->dstep, tap_step = s / cf_gcd(s, a->dil), count = cf_ceil_div(cf_max(a->dst - f, 0), s), t = 0;
     while (t < a->taps && (f + a->pad - t * a->dil) % s != 0) t++;
     if (t == a->taps) return (cf_phase){f, count, 0, 0, 1, 0, 0};
     return (cf_phase){f,
@@ -68,7 +58,7 @@ cf_copies cf_axis_copies(const cf_axis *a, int expanded)
 {
     int64_t off0, unit, last;
     offsets_of(a, &off0, &unit, &last);
-    int64_t period = expanded ? last + 1 : a->step / gcd(a->step, unit);
+    int64_t period = expanded ? last + 1 : a->step / cf_gcd(a->step, unit);
     return (cf_copies){off0, unit, period, cf_min(period, last + 1), last / period * period * unit / a->step};
 }
 

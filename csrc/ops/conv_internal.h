@@ -101,13 +101,4 @@ static inline int64_t cf_row_begin(const cf_correlate_plan *p, int64_t panel)
     return cf_part(p->rows, p->panels, panel);
 }
 
-/* Axis phases of phase i of all axes, and the number of its taps. */
-static inline int64_t cf_phases_of(const cf_correlate_plan *p, int64_t i, cf_phase ph[3])
-{
-    ph[2] = cf_axis_phase(&p->slab.axis[2], i % p->slab.axis[2].dstep);
-    ph[1] = cf_axis_phase(&p->slab.axis[1], i / p->slab.axis[2].dstep % p->slab.axis[1].dstep);
-    ph[0] = cf_axis_phase(&p->slab.axis[0], i / p->slab.axis[2].dstep / p->slab.axis[1].dstep);
-    return ph[0].taps * ph[1].taps * ph[2].taps;
-}
-
 #endif

@@ -127,7 +127,7 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
     if (pass == 0) r.init = j->bias ? cf_at_const(j->bias, u->group * p->rows, size) : j->zeros;
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
-        int64_t taps = cf_phases_of(p, i, ph);
+        int64_t taps = cf_slab_phases(&p->slab, i, ph);
         r.terms = channels * taps;
         r.inner = channels * cf_inner_taps(p, ph);
         r.a = cf_at(j->packed, cf_packed_at(p, j->kn->lanes, u->group, pass, i, before, taps, 0), size);
@@ -183,7 +183,7 @@ static void put_buffer(const cf_correlate_job *j, const cf_unit *u, const void *
     int64_t together = p->slab.axis[2].dstep == 2 ? 2 : 1;
     for (int64_t i = 0; i < p->phases; i += together) {
         cf_phase ph[3];
-        cf_phases_of(p, i, ph);
+        cf_slab_phases(&p->slab, i, ph);
         for (int64_t m = cf_row_begin(p, u->panel0); m < cf_row_begin(p, u->panel1); m++)
             put_channel(j, u, ph, m, cf_at_const(buffer, (i * p->rows + m) * p->buffer_ld, j->kn->size));
     }

@@ -56,7 +56,7 @@ static void deal_taps(const panel_source *s, int64_t c, int64_t channels, const 
     int64_t before = 0;
     for (int64_t i = 0; i < s->j->p->phases; i++) {
         cf_phase ph[3];
-        int64_t taps = cf_phases_of(s->j->p, i, ph);
+        int64_t taps = cf_slab_phases(&s->j->p->slab, i, ph);
         deal_phase(s, ph, c, channels, scratch, packed_panel(s, i, before, taps));
         before += taps;
     }
@@ -107,7 +107,7 @@ static void fill_offsets(const cf_correlate_plan *p, const cf_slab *slab, int64_
 {
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
-        int64_t taps = cf_phases_of(p, i, ph);
+        int64_t taps = cf_slab_phases(&p->slab, i, ph);
         cf_slab_offsets(slab, ph, channels, cf_inner_taps(p, ph), koff);
         koff += channels * taps;
     }

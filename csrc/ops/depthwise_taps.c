@@ -12,8 +12,6 @@ typedef struct {
     int64_t piece, column, channel;
 } tables;
 
-static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
-
 /* With offsets that ascend, as the rows of a strip do. */
 static cf_phase ascending(cf_phase ph)
 {
@@ -80,7 +78,7 @@ static sharing sharing_of(const tables *t, int axis)
     const cf_slab *s = &t->p->slab;
     const cf_phase *ph = &t->phase->axis[axis];
     int64_t period = s->copies[axis].period, shift = period * ph->off_step / s->axis[axis].step;
-    int64_t together = axis == 2 ? t->lanes / gcd(t->lanes, shift) : 1;
+    int64_t together = axis == 2 ? t->lanes / cf_gcd(t->lanes, shift) : 1;
     int64_t apart = axis == 2 ? shift * together / t->lanes : shift;
     int64_t rows = axis == 2 ? cf_ceil_div(s->points[2], t->lanes) : s->points[1];
     if (ph->taps <= period * together || rows < STRIP_LEAST * apart) return (sharing){period, ph->taps, 1};
@@ -125,18 +123,15 @@ static void put_phase(tables *t)
 
 void cf_depthwise_tables(const cf_depthwise_plan *p, int64_t lanes, void *workspace)
 {
-    const cf_axis *a = p->slab.axis;
     cf_depthwise_phase *phase = cf_depthwise_phases(p, workspace);
     tables t = {p, lanes, phase, cf_depthwise_pieces(p, workspace), cf_depthwise_koff(p, workspace), 0, 0, 0};
     int64_t taps = 0;
     for (int64_t i = 0; i < p->phases; i++) {
         t.phase = &phase[i];
         *t.phase = (cf_depthwise_phase){.piece = t.piece, .column = t.column, .taps = taps};
-        t.phase->axis[0] = ascending(cf_axis_phase(&a[0], i / a[2].dstep / a[1].dstep));
-        t.phase->axis[1] = ascending(cf_axis_phase(&a[1], i / a[2].dstep % a[1].dstep));
-        t.phase->axis[2] = ascending(cf_axis_phase(&a[2], i % a[2].dstep));
+        taps += p->red * cf_slab_phases(&p->slab, i, t.phase->axis);
+        for (int axis = 0; axis < 3; axis++) t.phase->axis[axis] = ascending(t.phase->axis[axis]);
         put_phase(&t);
         t.phase->end = t.piece;
-        taps += p->red * t.phase->axis[0].taps * t.phase->axis[1].taps * t.phase->axis[2].taps;
     }
 }

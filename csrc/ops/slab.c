@@ -12,6 +12,17 @@ void cf_slab_axes(cf_slab *s, int adjoint, const int64_t in[3], const int64_t ou
     for (int i = 0; i < 3; i++) s->points[i] = cf_axis_points(&s->axis[i]);
 }
 
+int64_t cf_slab_phases(const cf_slab *s, int64_t index, cf_phase ph[3])
+{
+    int64_t taps = 1;
+    for (int i = 2; i >= 0; i--) {
+        ph[i] = cf_axis_phase(&s->axis[i], index % s->axis[i].dstep);
+        taps *= ph[i].taps;
+        index /= s->axis[i].dstep;
+    }
+    return taps;
+}
+
 /* The smaller way to hold the points of a block. */
 static cf_copies smaller_copies(const cf_axis *a, int64_t block)
 {

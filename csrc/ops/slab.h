@@ -30,6 +30,9 @@ typedef struct {
 void cf_slab_axes(cf_slab *s, int adjoint, const int64_t in[3], const int64_t out[3], const int64_t kernel[3],
                   const int64_t stride[3], const int64_t dil[3], const int64_t pad[3]);
 
+/* Phase `index` of all axes, the last axis fastest, and the number of its taps. */
+int64_t cf_slab_phases(const cf_slab *s, int64_t index, cf_phase ph[3]);
+
 /* Everything that follows from block, images and copies[2]. */
 void cf_slab_layout(cf_slab *s, const struct cf_kernels *kn);
 
