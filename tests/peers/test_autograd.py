@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("autograd")
+pytest.importorskip("scipy")
 import autograd.numpy as anp
 from autograd import elementwise_grad, grad
 from autograd.scipy.signal import convolve
