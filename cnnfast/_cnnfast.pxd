@@ -16,7 +16,7 @@ cdef extern from "cnnfast.h" nogil:
         CF_ISAS
     ctypedef struct cf_options:
         cf_isa isa
-        int threads
+        int threads, exact
 
     int CF_ALIGN
     const char *cf_status_text(cf_status status)
@@ -62,19 +62,31 @@ cdef extern from "cnnfast.h" nogil:
         int64_t units, parts
         cf_slab slab
         int in_place, folded
+    ctypedef enum cf_algorithm:
+        CF_AUTO
+        CF_DIRECT
+        CF_WINOGRAD
+    ctypedef struct cf_pieces:
+        int64_t m, r, n
+    ctypedef struct cf_winograd_plan:
+        cf_pieces[3] axis
+        int64_t sources, phases, batches, batch_tiles, mr, nv
+        int keep_source
     ctypedef struct cf_conv_plan:
         cf_conv_desc desc
         cf_options options
         cf_conv_pass pass_ "pass"
         int is_depthwise
         cf_depthwise_plan depthwise
+        int by_winograd
+        cf_winograd_plan winograd
         cf_correlate_plan correlate
         cf_weights_plan weights
         int lanes_are_points
         cf_points_plan points
         int64_t workspace_bytes
     cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass which, const cf_conv_desc *desc,
-                                const cf_options *options)
+                                cf_algorithm algorithm, const cf_options *options)
     void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y,
                          void *workspace)
     void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,

@@ -77,7 +77,7 @@ how = _core.how
 def _set_default(settings: Settings) -> None:
     global _default
     _default = settings
-    _core.configure(settings.isa, settings.threads, _AUTOMATIC_THREADS, VERBOSE)
+    _core.configure(settings.isa, settings.threads, settings.exact, _AUTOMATIC_THREADS, VERBOSE)
 
 
 _default: Settings
@@ -107,7 +107,7 @@ def _positive(n: int) -> int:
 @contextmanager
 def verbose() -> Iterator[None]:
     """Write a line a call, as under CNNFAST_VERBOSE=1."""
-    _core.configure(_default.isa, _default.threads, _AUTOMATIC_THREADS, True)
+    _core.configure(_default.isa, _default.threads, _default.exact, _AUTOMATIC_THREADS, True)
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ How = tuple[int, int, bool]
 FORWARD: int
 BACKWARD_DATA: int
 BACKWARD_WEIGHTS: int
+ALGORITHMS: dict[str, int]
 MAX_POOL: int
 MAX_POOL_INDEX: int
 AVERAGE_POOL: int
@@ -36,7 +37,7 @@ def compiler() -> str: ...
 
 override: ContextVar[Any]
 
-def configure(isa: int, threads: int, automatic: int, verbose: bool) -> None: ...
+def configure(isa: int, threads: int, exact: bool, automatic: int, verbose: bool) -> None: ...
 def run_serially() -> None: ...
 def resolve(requested: int) -> int: ...
 def how() -> How: ...
@@ -72,6 +73,7 @@ class GemmPlan(Plan):
         isa: int,
         threads: int,
         double: bool,
+        exact: bool,
         transpose_a: bool = False,
         transpose_b: bool = False,
     ) -> None: ...
@@ -84,12 +86,16 @@ class ConvPlan(Plan):
         isa: int,
         threads: int,
         double: bool,
+        exact: bool,
         shape: tuple[int, ...] | None = None,
+        algorithm: int = ...,
     ) -> None: ...
     def info(self) -> dict[str, Any]: ...
 
 class BiasPlan(Plan):
-    def __init__(self, grad_output: tuple[int, ...], rank: int, isa: int, threads: int, double: bool) -> None: ...
+    def __init__(
+        self, grad_output: tuple[int, ...], rank: int, isa: int, threads: int, double: bool, exact: bool
+    ) -> None: ...
 
 class PoolPlan(Plan):
     def __init__(
@@ -99,6 +105,7 @@ class PoolPlan(Plan):
         isa: int,
         threads: int,
         double: bool,
+        exact: bool,
         count_pad: bool = True,
         divisor: float = 0,
     ) -> None: ...

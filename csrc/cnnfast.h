@@ -13,10 +13,11 @@ typedef enum { CF_OK, CF_INVALID, CF_UNSUPPORTED, CF_TOO_LARGE } cf_status;
 typedef enum { CF_F32, CF_F64, CF_DTYPES } cf_dtype;
 typedef enum { CF_SCALAR, CF_SSE2, CF_AVX2, CF_AVX512, CF_NEON, CF_ISAS } cf_isa;
 
-/* How to run: which kernels, and the most threads that may be used (at least 1). */
+/* How to run: which kernels, the most threads that may be used (at least 1), and whether sums of products may not be computed by
+ * algorithms that round differently. */
 typedef struct {
     cf_isa isa;
-    int threads;
+    int threads, exact;
 } cf_options;
 
 const char *cf_status_text(cf_status status);

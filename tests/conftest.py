@@ -43,6 +43,13 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
         yield request.param
 
 
+@pytest.fixture
+def exact() -> Iterator[None]:
+    """Plain sums of products, which are exact on whole numbers."""
+    with _config.using(exact=True):
+        yield
+
+
 @pytest.fixture(params=[np.float32, np.float64], ids=["f32", "f64"])
 def dtype(request: pytest.FixtureRequest) -> type[np.floating]:
     return request.param

@@ -14,7 +14,7 @@ import pytest
 from cnnfast import _config, _core, bench
 from cnnfast._command import UserError
 from cnnfast.bench import load, peers, report, suites, timing
-from cnnfast.bench.check import WrongResult, check
+from cnnfast.bench.check import PEER_TOLERANCE, WrongResult, check
 from cnnfast.bench.machine import Limits
 from cnnfast.bench.plain_numpy import NumPy
 from cnnfast.bench.session import prepare
@@ -68,12 +68,12 @@ def test_both_baselines_agree_on_the_rest(op: str, text: str, dtype: Any, rng: n
 def test_a_wrong_result_is_found() -> None:
     expected = np.arange(1000, dtype=np.float32)
     almost = expected + np.float32(1e-3)
-    check("peer", lambda: almost, expected, exact=False)
-    for result, exact in ((almost, True), (expected + 1, False), (expected[1:], False)):
+    check("peer", lambda: almost, expected, PEER_TOLERANCE)
+    for result, tolerance in ((almost, 0), (expected + 1, PEER_TOLERANCE), (expected[1:], PEER_TOLERANCE)):
         with pytest.raises(WrongResult, match="peer"):
-            check("peer", lambda result=result: result, expected, exact)
+            check("peer", lambda result=result: result, expected, tolerance)
     with pytest.raises(WrongResult):
-        check("peer", lambda: np.full(3, np.nan), np.zeros(3), exact=False)
+        check("peer", lambda: np.full(3, np.nan), np.zeros(3), PEER_TOLERANCE)
 
 
 def test_every_suite_is_readable() -> None:

@@ -12,6 +12,7 @@ from cnnfast import functional as F
 from cnnfast.testing import integers
 
 Array = np.ndarray[Any, Any]
+pytestmark = pytest.mark.usefixtures("exact")
 
 
 def drawn(rng: np.random.Generator, op: str, dtype: Any) -> Problem:

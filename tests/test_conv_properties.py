@@ -12,13 +12,16 @@ from cnnfast import _config
 from cnnfast import functional as F
 from cnnfast.testing import integers
 
+pytestmark = pytest.mark.usefixtures("exact")
 
-def test_random_floats_do_not_depend_on_threads(isa: int, dtype: Any, rng: np.random.Generator) -> None:
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_random_floats_do_not_depend_on_threads(plain: bool, isa: int, dtype: Any, rng: np.random.Generator) -> None:
     draw = Draw(rng, dtype)
     for op in ("conv1d", "conv2d", "conv2d", "conv3d") * 3:
         problem, results = solvable(op, draw, F), []
         for count in (1, 2, 3, 5):
-            with _config.using(threads=count):
+            with _config.using(threads=count, exact=plain):
                 y = problem.forward(F)
                 results.append([y, *problem.backward(F, np.cos(y), y).values()])
         for other in results[1:]:

@@ -25,7 +25,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_the_forced_isa_runs(isa: int, dtype: Any, rng: np.random.Generator) -> None:
     problem = _random(rng)
     for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
-        plan = _core.ConvPlan(which, problem, isa, 2, dtype == np.float64)
+        plan = _core.ConvPlan(which, problem, isa, 2, dtype == np.float64, True)
         assert plan.info()["isa"] == _core.isa_name(isa)
 
 
@@ -50,7 +50,7 @@ def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generato
     problems += [geometry.conv("conv2d", 2, x, w, None, 1, padding, 1, 1) for x, w, padding in wide + narrow]
     for problem in problems:
         for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
-            info = _core.ConvPlan(which, problem, isa, 2, False).info()
+            info = _core.ConvPlan(which, problem, isa, 2, False, True).info()
             if info["algorithm"] == "depthwise":
                 seen.add(("depthwise", info["lanes"]))
                 seen.add(("depthwise", "folded" if info["folded"] else "rows"))

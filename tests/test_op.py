@@ -65,10 +65,13 @@ def test_settings_and_dtype_are_part_of_the_problem(isa: int, threads: int, dtyp
     seen = []
     op = Op("counted", lambda how, *_: seen.append(how) or _core.GemmPlan((1, 1), 1, 1, 1, *how), "a", "b")
     op((np.ones((1, 1), dtype), np.ones((1, 1), dtype)), ())
-    assert seen == [(isa, _config.get_num_threads(), dtype is np.float64)]
+    assert seen == [(isa, _config.get_num_threads(), dtype is np.float64, False)]
     with _config.using(threads=threads + 1):
         op((np.ones((1, 1), dtype), np.ones((1, 1), dtype)), ())
     assert len(seen) == (2 if _core.have_openmp() else 1)
+    with _config.using(exact=True):
+        op((np.ones((1, 1), dtype), np.ones((1, 1), dtype)), ())
+    assert seen[-1] == (isa, _config.get_num_threads(), dtype is np.float64, True)
 
 
 def test_plans_are_forgotten_when_there_are_many() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from cnnfast import _config, _core
 from cnnfast._command import UserError
 from cnnfast.bench import machine, peers
-from cnnfast.bench.check import WrongResult, check
+from cnnfast.bench.check import OUR_TOLERANCE, PEER_TOLERANCE, WrongResult, check
 from cnnfast.bench.load import busy
 from cnnfast.bench.report import CLIFF, OURS, SLOWDOWNS, Row, Table, cliffs, columns, document
 from cnnfast.bench.suites import Entry
@@ -177,7 +177,10 @@ def prepare(task: Task, contenders: list[Contender]) -> dict[str, Call]:
     for contender in contenders:
         call = contender.prepare(task)
         if call is not None:
-            check(contender.name, call, expected, exact=contender.name == OURS)
+            if contender.name == OURS:
+                with _config.using(exact=True):
+                    check(contender.name, call, expected, 0)
+            check(contender.name, call, expected, OUR_TOLERANCE if contender.name == OURS else PEER_TOLERANCE)
             calls[contender.name] = call
     return calls
 

@@ -3,6 +3,7 @@
 FORWARD = CF_FORWARD
 BACKWARD_DATA = CF_BACKWARD_DATA
 BACKWARD_WEIGHTS = CF_BACKWARD_WEIGHTS
+ALGORITHMS = {"auto": CF_AUTO, "direct": CF_DIRECT, "winograd": CF_WINOGRAD}
 
 cdef tuple _PASSES = ("forward", "backward_data", "backward_weights")
 
@@ -24,6 +25,20 @@ cdef cf_conv_desc conv_desc(geometry, bint double) except *:
     return d
 
 
+cdef dict winograd_info(const cf_winograd_plan *w):
+    """Pieces: of each transformed axis the outputs and taps of a tile, as in the usual F(m, r)."""
+    pieces = [f"F({w.axis[i].m},{w.axis[i].r})" for i in range(3) if w.axis[i].n > 1]
+    return {
+        "pieces": " x ".join(pieces), "sources": w.sources, "phases": w.phases, "tasks": w.batches,
+        "tile": f"{w.mr}x{w.nv}", "lanes": "source" if w.keep_source else "filters", "block": w.batch_tiles,
+    }
+
+
+cdef str with_pieces(dict info):
+    """The algorithm of a plan, and its pieces if it has some."""
+    return " ".join([info[name] for name in ("algorithm", "pieces") if name in info])
+
+
 cdef class ConvPlan(Plan):
     """One pass of a convolution problem.
 
@@ -33,10 +48,12 @@ cdef class ConvPlan(Plan):
     cdef cf_conv_plan plan
     cdef object geometry
 
-    def __init__(self, int which, geometry, int isa, int threads, bint double, shape=None):
+    def __init__(
+        self, int which, geometry, int isa, int threads, bint double, bint exact, shape=None, int algorithm=CF_AUTO,
+    ):
         cdef cf_conv_desc d = conv_desc(geometry, double)
-        cdef cf_options options = options_of(isa, threads)
-        check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, &options))
+        cdef cf_options options = options_of(isa, threads, exact)
+        check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, <cf_algorithm>algorithm, &options))
         self.geometry, self.shape = geometry, shape
 
     cdef object run(self, tuple arrays, object out):
@@ -68,8 +85,8 @@ cdef class ConvPlan(Plan):
         cdef cf_points_plan *p = &self.plan.points
         cdef cf_depthwise_plan *s = &self.plan.depthwise
         info = {
-            "algorithm": "direct",
             "pass": _PASSES[<int>self.plan.pass_],
+            "algorithm": "winograd" if self.plan.by_winograd else "direct",
             "isa": isa_name(self.plan.options.isa),
             "threads": self.plan.options.threads,
             "workspace": self.plan.workspace_bytes,
@@ -79,6 +96,8 @@ cdef class ConvPlan(Plan):
                         folded=bool(s.folded), tasks=s.units, parts=s.parts,
                         block=(s.slab.block[0], s.slab.block[1], s.slab.block[2]))
             return info
+        if self.plan.by_winograd:
+            return info | winograd_info(&self.plan.winograd)
         if self.plan.lanes_are_points:
             rows, nv, panels = p.rows, p.nv, p.panels
             info.update(lanes="points", units=p.units, parts=p.parts)
@@ -96,8 +115,8 @@ cdef class ConvPlan(Plan):
 
     def __str__(self):
         info = self.info()
-        return (f"{self.geometry} {info['pass']}, {info['algorithm']}, tile {info['tile']} {info['isa']}, "
-                f"lanes {info['lanes']}, {info['threads']} threads, workspace {info['workspace']} B")
+        return (f"{self.geometry} {info['pass']}, {with_pieces(info)}, tile {info['tile']} "
+                f"{info['isa']}, lanes {info['lanes']}, {info['threads']} threads, workspace {info['workspace']} B")
 
 
 cdef class BiasPlan(Plan):
@@ -105,8 +124,8 @@ cdef class BiasPlan(Plan):
     cdef cf_options options
     cdef int64_t n, channels, points
 
-    def __init__(self, tuple grad_output, int rank, int isa, int threads, bint double):
-        self.options = options_of(isa, threads)
+    def __init__(self, tuple grad_output, int rank, int isa, int threads, bint double, bint exact):
+        self.options = options_of(isa, threads, exact)
         self.shape = grad_output[-rank - 1:-rank]
         self.n, self.channels = prod(grad_output[:-rank - 1]), self.shape[0]
         self.points = prod(grad_output[-rank:])

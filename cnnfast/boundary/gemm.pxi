@@ -6,10 +6,10 @@ cdef class GemmPlan(Plan):
     cdef cf_gemm_plan plan
 
     def __init__(
-        self, tuple shape, int64_t m, int64_t n, int64_t k, int isa, int threads, bint double,
+        self, tuple shape, int64_t m, int64_t n, int64_t k, int isa, int threads, bint double, bint exact,
         bint transpose_a=False, bint transpose_b=False,
     ):
-        cdef cf_options options = options_of(isa, threads)
+        cdef cf_options options = options_of(isa, threads, exact)
         cdef cf_gemm_desc d
         d.dtype = CF_F64 if double else CF_F32
         d.m, d.n, d.k = m, n, k

@@ -1,7 +1,7 @@
 # Public ops whose way to run depends on shapes, dtype, settings and the other arguments alone.
 
 cdef Py_ssize_t _RESULTS_KEPT = 4096    # of a function; a net has tens of problems, a plan is a KB
-cdef enum: _SIGNATURE = 3 + 3 * 65      # numbers: settings, and of at most three arrays the rank and NumPy's most axes
+cdef enum: _SIGNATURE = 4 + 3 * 65      # numbers: settings, and of at most three arrays the rank and NumPy's most axes
 
 
 cdef class Plan:
@@ -107,15 +107,16 @@ cdef class Remembering:
 
 
 cdef bytes signature(tuple arrays):
-    """What plans depend on besides arguments, as numbers: isa, threads, whether float64, and per array rank and shape.
+    """What plans depend on besides arguments, as numbers: isa, threads, float64 or not, exact or not, ranks, shapes.
 
     One object, which is made and compared faster than the tuples it stands for.
     """
     cdef int64_t[_SIGNATURE] numbers
     cdef cf_options options = current_options()
     cdef cnp.ndarray array = arrays[0]
-    cdef int axis, used = 3
+    cdef int axis, used = 4
     numbers[0], numbers[1], numbers[2] = options.isa, options.threads, cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
+    numbers[3] = options.exact
     for array in arrays:
         numbers[used] = -1 if array is None else array.ndim
         used += 1
@@ -126,9 +127,9 @@ cdef bytes signature(tuple arrays):
 
 
 cdef tuple described(bytes signature):
-    """((isa, threads, double), *shapes) of a signature; the shape of a missing array is None."""
+    """((isa, threads, double, exact), *shapes) of a signature; the shape of a missing array is None."""
     numbers = iter(memoryview(signature).cast("q"))
-    settings = next(numbers), next(numbers), bool(next(numbers))
+    settings = next(numbers), next(numbers), bool(next(numbers)), bool(next(numbers))
     return (settings, *[None if rank < 0 else tuple(islice(numbers, rank)) for rank in numbers])
 
 

@@ -43,8 +43,11 @@ cdef class PoolPlan(Plan):
     cdef cf_pool_pass which
     cdef object geometry
 
-    def __init__(self, int which, geometry, int isa, int threads, bint double, bint count_pad=True, double divisor=0):
-        cdef cf_options options = options_of(isa, threads)
+    def __init__(
+        self, int which, geometry, int isa, int threads, bint double, bint exact,
+        bint count_pad=True, double divisor=0,
+    ):
+        cdef cf_options options = options_of(isa, threads, exact)
         cdef cf_pool_desc d = pool_desc(geometry, double, count_pad, divisor)
         check(cf_pool_plan_init(&self.plan, <cf_pool_pass>which, &d, &options))
         self.which, self.geometry = <cf_pool_pass>which, geometry

@@ -4,15 +4,16 @@ override = ContextVar("cnnfast_settings", default=None)  # Settings of one threa
 
 cdef object _override = override
 cdef int _isa, _threads                                 # settings of all others
+cdef bint _exact
 cdef int _automatic                                     # what 0 threads stand for
 cdef int _limit = cf_max_threads()                      # OpenMP's at import
 cdef bint _verbose
 cdef bint _serial = not cf_have_openmp()
 
 
-def configure(int isa, int threads, int automatic, bint verbose):
-    global _isa, _threads, _automatic, _verbose
-    _isa, _threads, _automatic, _verbose = isa, threads, automatic, verbose
+def configure(int isa, int threads, bint exact, int automatic, bint verbose):
+    global _isa, _threads, _exact, _automatic, _verbose
+    _isa, _threads, _exact, _automatic, _verbose = isa, threads, exact, automatic, verbose
 
 
 def run_serially():
@@ -29,17 +30,17 @@ cpdef int resolve(int requested) noexcept:
     return threads if limit == _limit else min(threads, limit)
 
 
-cdef cf_options options_of(int isa, int threads) noexcept:
+cdef cf_options options_of(int isa, int threads, bint exact) noexcept:
     cdef cf_options options
-    options.isa, options.threads = <cf_isa>isa, threads
+    options.isa, options.threads, options.exact = <cf_isa>isa, threads, exact
     return options
 
 
 cdef cf_options current_options():
     settings = get_value(_override)
     if settings is None:
-        return options_of(_isa, resolve(_threads))
-    return options_of(settings[0], resolve(settings[1]))
+        return options_of(_isa, resolve(_threads), _exact)
+    return options_of(settings[0], resolve(settings[1]), settings[2])
 
 
 def how():

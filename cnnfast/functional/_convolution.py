@@ -18,7 +18,6 @@ Array = NDArray[Any]
 Ints = int | Sequence[int]
 Shape = tuple[int, ...]
 Mask = tuple[bool, bool, bool]
-ALGORITHMS = ("auto", "direct", "winograd")
 
 
 class _Direction(NamedTuple):
@@ -35,9 +34,10 @@ _CONV = _Direction("conv", geometry.conv, _core.FORWARD, _core.BACKWARD_DATA, (1
 _TRANSPOSE = _Direction("conv_transpose", geometry.conv_transpose, _core.BACKWARD_DATA, _core.FORWARD, (0, 1))
 
 
-def _check_algorithm(op: str, algo: Any) -> None:
-    if algo not in ALGORITHMS:
-        raise ValueError(f"{op}: algo is {algo!r} (expected one of {', '.join(map(repr, ALGORITHMS))})")
+def _algorithm(op: str, algo: Any) -> int:
+    if algo not in tuple(_core.ALGORITHMS):  # which may be unhashable
+        raise ValueError(f"{op}: algo is {algo!r} (expected one of {', '.join(map(repr, _core.ALGORITHMS))})")
+    return _core.ALGORITHMS[algo]
 
 
 def _result_shape(which: int, problem: Conv, rank: int, batch: Shape) -> Shape:
@@ -50,9 +50,9 @@ def _forward(
     to: _Direction, op: str, rank: int, how: Settings, x: Shape, w: Shape, b: Shape | None, *arguments: Any
 ) -> _core.Plan:
     *windows, algo = arguments
-    _check_algorithm(op, algo)
+    algorithm = _algorithm(op, algo)
     problem = to.problem(op, rank, x, w, b, *windows)
-    return _core.ConvPlan(to.forward, problem, *how, _result_shape(to.forward, problem, rank, x))
+    return _core.ConvPlan(to.forward, problem, *how, _result_shape(to.forward, problem, rank, x), algorithm)
 
 
 def _backward(

@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 from cnnfast import _arrays, _config, _core
 
-Settings = tuple[int, int, bool]
+Settings = tuple[int, int, bool, bool]
 
 
 def settings(array: NDArray[Any]) -> Settings:
     """How to plan for arrays of this dtype."""
     isa, threads, _ = _config.how()
-    return isa, threads, array.dtype == np.float64
+    return isa, threads, array.dtype == np.float64, _config.current().exact
 
 
 class Op(_core.Op):
     """A public op of arrays with these names, of which the last may be missing where they end in '?'; see `_core.Op`.
 
-    `plan(settings, *shapes, *arguments)` gets (isa, threads, double), the shapes of the arrays, None for a missing one,
-    and the other arguments, and raises what is to be raised for them.
+    `plan(settings, *shapes, *arguments)` gets (isa, threads, double, exact), the shapes of the arrays, None for a
+    missing one, and the other arguments, and raises what is to be raised for them.
     """
 
     def __init__(self, name: str, plan: Callable[..., _core.Plan], *arrays: str) -> None:

@@ -16,6 +16,7 @@
 #include "../kernels/peak.h"
 #include "../kernels/pool.h"
 #include "../kernels/softmax.h"
+#include "../kernels/winograd.h"
 
 #define CF_KERNEL_LIST(X)    \
     CF_DENSE_KERNELS(X)      \
@@ -27,7 +28,8 @@
     CF_OPTIM_KERNELS(X)      \
     CF_LRN_KERNELS(X)        \
     CF_SOFTMAX_KERNELS(X)    \
-    CF_DROPOUT_KERNELS(X)
+    CF_DROPOUT_KERNELS(X)    \
+    CF_WINOGRAD_KERNELS(X)
 
 #define CF_DECLARE_KERNEL(name, params) void(*name) params;
 
@@ -48,6 +50,8 @@ typedef struct cf_kernels {
     cf_dot_fn *dot[CF_DOT_MAX + 1][CF_DOT_MAX + 1]; /* [columns][rows], NULL likewise */
     cf_strip_fn *strip[CF_STRIP_MAX + 1]; /* [rows], NULL likewise */
     cf_sums_fn *sums[CF_HEIGHT_MAX + 1][CF_COLUMNS_MAX + 1]; /* [height][columns], NULL likewise */
+    /* [kind][points][elements], the elements of CF_INPUT being 0, NULL where there is none */
+    cf_transform_fn *transform[CF_TRANSFORMS][CF_POINTS_MAX + 1][CF_POINTS_MAX];
     CF_KERNEL_LIST(CF_DECLARE_KERNEL)
 } cf_kernels;
 

@@ -19,6 +19,7 @@
 #include "tile.inc.c"
 #include "dot.inc.c"
 #include "depthwise.inc.c"
+#include "winograd.inc.c"
 
 /* Wide tiles take so long for a step that what it loads streams from L2, and 1152 = 128 channels of 3x3 keeps the
  * read-add-write of results under 2 % (Zen 4).  Narrow ones want the lanes of all steps in L1: with 144 steps dense layers
@@ -38,4 +39,5 @@ const cf_kernels CF_NAME(kernels) = {.isa = CF_ISA_ID,
                                      .dot = CF_DOT_TABLE,
                                      .strip = CF_STRIP_TABLE,
                                      .sums = CF_SUMS_TABLE,
+                                     .transform = CF_TRANSFORM_TABLE,
                                      CF_KERNEL_LIST(CF_KERNEL_ENTRY)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Direct convolution in 1, 2 and 3 dimensions, its two adjoints, and with them transposed convolution.
+/* Convolution in 1, 2 and 3 dimensions, its two adjoints, and with them transposed convolution.
  *
  *   y[n,k,o] = bias[k] + sum over c, t of  x[n, c, o*stride + t*dil - pad] * w[k,c,t]        (o, t over 3 axes)
  *
@@ -12,6 +12,7 @@
 #define CF_CONV_H
 #include "../cnnfast.h"
 #include "depthwise.h"
+#include "winograd.h"
 
 typedef struct {
     cf_dtype dtype;
@@ -67,6 +68,8 @@ typedef struct {
     cf_conv_pass pass;
     int is_depthwise; /* `depthwise` is the plan of the pass, whichever it is */
     cf_depthwise_plan depthwise;
+    int by_winograd; /* `winograd` is the plan, else the direct ones are */
+    cf_winograd_plan winograd;
     cf_correlate_plan correlate;
     cf_weights_plan weights;
     int lanes_are_points; /* in backward-weights: `points` is the plan, else `weights` */
@@ -74,8 +77,12 @@ typedef struct {
     int64_t packed_at, zeros_at, koff_at, straight_koff_at, acc_at, thread_at, thread_bytes, workspace_bytes;
 } cf_conv_plan;
 
+/* The faster one, a plain sum of products, or Winograd's wherever it applies.  Only the second keeps options->exact. */
+typedef enum { CF_AUTO, CF_DIRECT, CF_WINOGRAD } cf_algorithm;
+
 /* Fill *plan for one pass.  Pure arithmetic: allocates nothing, keeps no pointer. */
-cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, const cf_options *options);
+cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, cf_algorithm algorithm,
+                            const cf_options *options);
 
 /* bias may be NULL; in backward-data it has ic elements (the bias of a transposed convolution). */
 void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y,

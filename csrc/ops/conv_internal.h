@@ -17,6 +17,10 @@ void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void
                       void *dst, void *workspace);
 void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
                               void *workspace);
+/* winograd_plan.c: 0 where it does not apply or, if the choice is free, is not expected to be faster than direct convolution. */
+int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm algorithm);
+void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst,
+                     void *workspace);
 
 /* Bytes at which a thread's workspace for backward-weights has its arrays.  koff: slab offset of each point of a chunk. */
 typedef struct {

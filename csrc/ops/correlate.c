@@ -220,6 +220,10 @@ static void correlate(const cf_conv_plan *plan, const void *src, const void *w, 
 {
     const cf_correlate_plan *p = &plan->correlate;
     if (plan->desc.n == 0) return;
+    if (plan->by_winograd) {
+        cf_winograd_run(plan, src, w, bias, dst, workspace);
+        return;
+    }
     cf_correlate_job job = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .dst = dst};
     job.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
     if (plan->is_depthwise) {

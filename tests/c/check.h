@@ -33,6 +33,7 @@ void check_tile(check *c);
 void check_dot(check *c);
 void check_strip(check *c);
 void check_sums(check *c);
+void check_transform(check *c);
 
 /* Whole convolutions against naive loops. */
 void check_convolutions(check *c, cf_isa isa, cf_dtype dtype);

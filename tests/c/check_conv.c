@@ -81,7 +81,7 @@ static void run_pass(check *c, cf_conv_pass pass, const cf_conv_desc *d, const c
 {
     static const char *const names[] = {"forward", "backward-data", "backward-weights"};
     cf_conv_plan plan;
-    if (cf_conv_plan_init(&plan, pass, d, options) != CF_OK) {
+    if (cf_conv_plan_init(&plan, pass, d, CF_DIRECT, options) != CF_OK) {
         c->failures++;
         return;
     }
@@ -109,7 +109,7 @@ static void one_problem(check *c, cf_isa isa, cf_dtype dtype)
     for (int64_t i = 0; i < y_size; i++) check_put(c, a.y, i, check_get(c, bias, i / plane % d.oc));
     naive(c, &a);
     for (int threads = 1; threads <= 3; threads++) {
-        cf_options options = {isa, threads};
+        cf_options options = {isa, threads, 1};
         run_pass(c, CF_FORWARD, &d, &options, x, w, bias, a.y, y_size);
         run_pass(c, CF_BACKWARD_DATA, &d, &options, dy, w, NULL, a.dx, x_size);
         run_pass(c, CF_BACKWARD_WEIGHTS, &d, &options, x, dy, NULL, a.dw, w_size);

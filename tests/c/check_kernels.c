@@ -62,8 +62,11 @@ typedef struct {
 } entry;
 
 #define ENTRY(name, params) {#name, check_##name},
-static const entry entries[] = {
-    CF_KERNEL_LIST(ENTRY){"tile", check_tile}, {"dot", check_dot}, {"strip", check_strip}, {"sums", check_sums}};
+static const entry entries[] = {CF_KERNEL_LIST(ENTRY){"tile", check_tile},
+                                {"dot", check_dot},
+                                {"strip", check_strip},
+                                {"sums", check_sums},
+                                {"transform", check_transform}};
 
 static int64_t finish(const check *c)
 {

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Winograd's convolution, forward and backward-data: a convolution as a sum of short ones of stride 1 (pieces.h), each of which is
+ * a product at points:
+ *
+ *   dst = output(M),   M[point][tile][row] = sum over (piece, channel) of  U[point][piece, channel][row] * V[point][tile][source, channel]
+ *   U = filter(w),   V = input(src)
+ *
+ * The product runs on the register tile: its rows are tiles, its lanes are destination channels.  A bias is a value at point 1,
+ * whose powers are all 1. */
+#include "../core/parallel.h"
+#include "winograd_internal.h"
+
+cf_box cf_winograd_box(const cf_winograd_plan *p, int64_t index)
+{
+    cf_box box;
+    for (int i = 2; i >= 0; i--) {
+        box.at[i] = index % p->boxes[i] * p->box[i];
+        box.len[i] = cf_min(p->box[i], p->axis[i].tiles - box.at[i]);
+        index /= p->boxes[i];
+    }
+    box.image = index;
+    return box;
+}
+
+/* V of vector `block` of the channels of a group, of tiles from `tile` on. */
+static void transform_source(const cf_winograd_job *j, int64_t group, const cf_box *box, int64_t block, int64_t tile,
+                             const cf_winograd_room *room, void *v)
+{
+    const cf_winograd_plan *p = j->p;
+    const cf_kernels *kn = j->kn;
+    int64_t start[3], span[3], lanes = kn->lanes, c0 = block * lanes, groups = j->plan->desc.groups;
+    int64_t plane = cf_volume(p->src), images = j->plan->desc.n;
+    for (int i = 0; i < 3; i++) {
+        const cf_pieces *a = &p->axis[i];
+        start[i] = a->source[0] + a->step * a->lattices * a->m * box->at[i];
+        span[i] = cf_pieces_span(a, box->len[i]);
+    }
+    int64_t channel = (box->image * groups + group) * p->red + c0;
+    cf_winograd_load(kn, cf_at_const(j->src, channel * plane, kn->size), cf_min(lanes, p->red - c0),
+                     cf_at_const(j->src, images * groups * p->red * plane, kn->size), p->src, start, span, room->slab);
+    const cf_pieces *d = &p->axis[0], *h = &p->axis[1], *w = &p->axis[2];
+    const int64_t stride[3] = {span[1] * span[2] * lanes, span[2] * lanes, lanes};
+    for (int64_t s = 0; s < p->sources; s++) {
+        int64_t sd = s / w->sources / h->sources, sh = s / w->sources % h->sources, sw = s % w->sources;
+        int64_t from = (d->source[sd] - d->source[0]) * stride[0] + (h->source[sh] - h->source[0]) * stride[1] +
+                       (w->source[sw] - w->source[0]) * stride[2];
+        cf_grid grid = {.at = cf_at(room->slab, from, kn->size)};
+        for (int i = 0; i < 3; i++) {
+            grid.stride[i] = p->axis[i].step * stride[i];
+            grid.extent[i] = cf_pieces_read(&p->axis[i], box->len[i]);
+        }
+        cf_planes to = {cf_at(v, tile * p->v_row + s * p->v_source + c0, kn->size), p->v_plane, p->v_row};
+        cf_to_points(kn, p->axis, CF_INPUT, box->len, grid, room->temp, to);
+    }
+}
+
+/* Terms [k, k + terms) of V and of U, in channels. */
+typedef struct {
+    int64_t v, u, terms;
+} run;
+
+/* One panel of rows of one batch: everything of a phase at a point, then its outputs. */
+typedef struct {
+    const cf_winograd_job *j;
+    int64_t group, row0, lanes, nv; /* of the panel: its rows are lanes */
+    int64_t tiles, tile_panels;
+    const void *v, *u;
+    void *m;
+} product;
+
+static void multiply_run(const product *q, int64_t point, const void *u, const run *r, const void *first)
+{
+    const cf_winograd_plan *p = q->j->p;
+    const cf_kernels *kn = q->j->kn;
+    const void *v = cf_at_const(q->v, point * p->v_plane + r->v, kn->size);
+    void *m = cf_at(q->m, point * p->m_plane, kn->size);
+    for (int64_t i = 0; i < q->tile_panels; i++) {
+        int64_t t = cf_part(q->tiles, q->tile_panels, i), mr = cf_part(q->tiles, q->tile_panels, i + 1) - t;
+        void *to = cf_at(m, t * p->ld, kn->size);
+        kn->tile[q->nv][mr](r->terms, cf_at_const(v, t * p->v_row, kn->size), p->v_row, 1,
+                            cf_at_const(u, r->u * p->ld, kn->size), q->j->koff, to, p->ld, NULL, first ? first : to,
+                            first ? 0 : p->ld, q->lanes);
+    }
+}
+
+/* Sums of CF_WINOGRAD_TERMS at most. */
+static const void *multiply_cut(const product *q, int64_t point, const void *u, const run *r, const void *first)
+{
+    int64_t cuts = cf_ceil_div(r->terms, CF_WINOGRAD_TERMS);
+    for (int64_t c = 0; c < cuts; c++) {
+        int64_t k0 = cf_part(r->terms, cuts, c), k1 = cf_part(r->terms, cuts, c + 1);
+        const run part = {r->v + k0, r->u + k0, k1 - k0};
+        multiply_run(q, point, u, &part, first);
+        first = NULL;
+    }
+    return first;
+}
+
+/* What a sum starts with. */
+static const void *start_of(const product *q, const int64_t point[3])
+{
+    const cf_winograd_job *j = q->j;
+    for (int i = 0; i < 3; i++)
+        if (point[i] != (j->p->axis[i].n > 1)) return j->zeros;
+    return j->bias ? cf_at_const(j->bias, q->group * j->p->rows + q->row0, j->kn->size) : j->zeros;
+}
+
+/* All pieces of a phase that have anything at a point, those that adjoin in V and U as one run. */
+static void multiply_point(const product *q, const int64_t phase[3], const int64_t point[3], int64_t index,
+                           const void *u)
+{
+    const cf_winograd_plan *p = q->j->p;
+    const cf_pieces *d = &p->axis[0], *h = &p->axis[1], *w = &p->axis[2];
+    const void *first = start_of(q, point);
+    run r = {0, 0, 0};
+    for (int64_t a = 0; a < d->pieces[phase[0]]; a++) {
+        const cf_subkernel *pd = &d->piece[phase[0]][a];
+        if (!cf_subkernel_uses(d, pd, point[0])) continue;
+        for (int64_t b = 0; b < h->pieces[phase[1]]; b++) {
+            const cf_subkernel *ph = &h->piece[phase[1]][b];
+            if (!cf_subkernel_uses(h, ph, point[1])) continue;
+            for (int64_t c = 0; c < w->pieces[phase[2]]; c++) {
+                const cf_subkernel *pw = &w->piece[phase[2]][c];
+                if (!cf_subkernel_uses(w, pw, point[2])) continue;
+                int64_t v = ((pd->source * h->sources + ph->source) * w->sources + pw->source) * p->v_source;
+                int64_t k = ((a * h->most + b) * w->most + c) * p->red;
+                if (v != r.v + r.terms || k != r.u + r.terms) {
+                    if (r.terms) first = multiply_cut(q, index, u, &r, first);
+                    r = (run){v, k, 0};
+                }
+                r.terms += p->red;
+            }
+        }
+    }
+    if (r.terms) multiply_cut(q, index, u, &r, first);
+    else multiply_run(q, index, u, &r, first);
+}
+
+static void multiply_phase(const product *q, const int64_t phase[3], const void *u)
+{
+    const cf_winograd_plan *p = q->j->p;
+    int64_t point[3], index = 0;
+    for (point[0] = 0; point[0] < p->axis[0].n; point[0]++)
+        for (point[1] = 0; point[1] < p->axis[1].n; point[1]++)
+            for (point[2] = 0; point[2] < p->axis[2].n; point[2]++, index++)
+                multiply_point(q, phase, point, index, cf_at_const(u, index * p->u_plane, q->j->kn->size));
+}
+
+/* M of one phase of a box, a vector of its rows, to its places in the slab of outputs. */
+static void transform_outputs(const product *q, const cf_winograd_room *room, const cf_box *box, const int64_t phase[3],
+                              int64_t tile, int64_t vector, void *out)
+{
+    const cf_winograd_plan *p = q->j->p;
+    const cf_kernels *kn = q->j->kn;
+    cf_planes from = {cf_at(q->m, tile * p->ld + vector * kn->lanes, kn->size), p->m_plane, p->ld};
+    cf_grid to = {.at = out};
+    int64_t stride = kn->lanes, at = 0;
+    for (int i = 2; i >= 0; i--) {
+        const cf_pieces *a = &p->axis[i];
+        to.extent[i] = a->lattices * a->m * box->len[i];
+        to.stride[i] = a->dstep * stride;
+        at += phase[i] * stride;
+        stride *= a->dstep * to.extent[i];
+    }
+    to.at = cf_at(out, at, kn->size);
+    cf_from_points(kn, p->axis, box->len, from, room->temp, to);
+}
+
+static void store_outputs(const product *q, const cf_box *box, int64_t vector, const void *out)
+{
+    const cf_winograd_plan *p = q->j->p;
+    const cf_kernels *kn = q->j->kn;
+    int64_t span[3], start[3], size[3], row0 = q->row0 + vector * kn->lanes;
+    for (int i = 0; i < 3; i++) {
+        const cf_pieces *a = &p->axis[i];
+        int64_t unit = a->dstep * a->lattices * a->m;
+        span[i] = unit * box->len[i];
+        start[i] = unit * box->at[i];
+        size[i] = a->dst;
+    }
+    int64_t channel = (box->image * q->j->plan->desc.groups + q->group) * p->rows + row0;
+    cf_winograd_store(kn, out, span, start, size, cf_min(kn->lanes, q->row0 + q->lanes - row0),
+                      cf_at(q->j->dst, channel * cf_volume(size), kn->size));
+}
+
+/* A batch against one panel. */
+static void run_panel(const cf_winograd_job *j, int64_t group, int64_t batch, int64_t panel, const void *v,
+                      const void *u, const cf_winograd_room *room)
+{
+    const cf_winograd_plan *p = j->p;
+    int64_t vectors = cf_ceil_div(p->rows, j->kn->lanes), v0 = cf_part(vectors, p->panels, panel);
+    int64_t b0 = cf_part(p->all_boxes, p->batches, batch), b1 = cf_part(p->all_boxes, p->batches, batch + 1);
+    product q = {.j = j, .group = group, .row0 = v0 * j->kn->lanes, .v = v, .m = room->m};
+    q.nv = cf_part(vectors, p->panels, panel + 1) - v0;
+    q.lanes = cf_min(q.nv * j->kn->lanes, p->rows - q.row0);
+    for (int64_t b = b0; b < b1; b++) q.tiles += cf_box_tiles(p, cf_winograd_box(p, b).len);
+    q.tile_panels = cf_ceil_div(q.tiles, p->mr);
+    for (int64_t f = 0; f < p->phases; f++) {
+        const cf_pieces *h = &p->axis[1], *w = &p->axis[2];
+        const int64_t phase[3] = {f / w->phases / h->phases, f / w->phases % h->phases, f % w->phases};
+        multiply_phase(&q, phase, cf_at_const(u, f * p->points * p->u_plane, j->kn->size));
+        int64_t tile = 0;
+        for (int64_t b = b0; b < b1; b++) {
+            cf_box box = cf_winograd_box(p, b);
+            for (int64_t i = 0; i < q.nv; i++) {
+                void *out = cf_at(room->out, ((b - b0) * q.nv + i) * p->out_size, j->kn->size);
+                transform_outputs(&q, room, &box, phase, tile, i, out);
+                if (f == p->phases - 1) store_outputs(&q, &box, i, out);
+            }
+            tile += cf_box_tiles(p, box.len);
+        }
+    }
+}
+
+/* V of some vectors of channels of a batch. */
+static void fill_v(const cf_winograd_job *j, int64_t group, int64_t batch, int64_t block0, int64_t block1,
+                   const cf_winograd_room *room, void *v)
+{
+    const cf_winograd_plan *p = j->p;
+    int64_t b0 = cf_part(p->all_boxes, p->batches, batch), b1 = cf_part(p->all_boxes, p->batches, batch + 1), tile = 0;
+    for (int64_t b = b0; b < b1; b++) {
+        cf_box box = cf_winograd_box(p, b);
+        for (int64_t block = block0; block < block1; block++) transform_source(j, group, &box, block, tile, room, v);
+        tile += cf_box_tiles(p, box.len);
+    }
+}
+
+static int64_t blocks_of(const cf_winograd_job *j) { return cf_ceil_div(j->p->red, j->kn->lanes); }
+
+static void *v_of(const cf_winograd_job *j, int64_t group, int64_t batch)
+{
+    const cf_winograd_plan *p = j->p;
+    return cf_at(j->v, (group * p->batches + batch) * p->points * p->v_plane, j->kn->size);
+}
+
+static void *u_of(const cf_winograd_job *j, int64_t group, int64_t panel)
+{
+    return cf_at(j->u, (group * j->p->panels + panel) * j->p->u_size, j->kn->size);
+}
+
+static cf_winograd_room room_of(const cf_winograd_job *j, int thread)
+{
+    int64_t bytes;
+    return cf_winograd_room_of(j->p, j->kn->size, cf_at(j->thread_base, thread, j->p->thread_bytes), &bytes);
+}
+
+/* task = (group, batch, vector of channels) */
+static void source_task(void *ctx, int64_t task, int thread)
+{
+    const cf_winograd_job *j = ctx;
+    cf_winograd_room room = room_of(j, thread);
+    int64_t block = task % blocks_of(j), batch = task / blocks_of(j) % j->p->batches;
+    int64_t group = task / blocks_of(j) / j->p->batches;
+    fill_v(j, group, batch, block, block + 1, &room, v_of(j, group, batch));
+}
+
+static void fill_u(const cf_winograd_job *j, int64_t group, int64_t panel, int64_t cut, const cf_winograd_room *room,
+                   void *u)
+{
+    int64_t cuts = cf_ceil_div(j->p->red, j->p->channels), c0 = cf_part(j->p->red, cuts, cut);
+    cf_winograd_filter(j, group, panel, c0, cf_part(j->p->red, cuts, cut + 1) - c0, u, room->temp[0]);
+}
+
+/* task = (group, panel, channels) */
+static void filter_task(void *ctx, int64_t task, int thread)
+{
+    const cf_winograd_job *j = ctx;
+    cf_winograd_room room = room_of(j, thread);
+    int64_t cuts = cf_ceil_div(j->p->red, j->p->channels), panel = task / cuts % j->p->panels;
+    int64_t group = task / cuts / j->p->panels;
+    fill_u(j, group, panel, task % cuts, &room, u_of(j, group, panel));
+}
+
+/* task = (group, panel): V is there */
+static void panel_task(void *ctx, int64_t task, int thread)
+{
+    const cf_winograd_job *j = ctx;
+    cf_winograd_room room = room_of(j, thread);
+    int64_t panel = task % j->p->panels, group = task / j->p->panels;
+    for (int64_t cut = 0; cut < cf_ceil_div(j->p->red, j->p->channels); cut++)
+        fill_u(j, group, panel, cut, &room, room.u);
+    for (int64_t batch = 0; batch < j->p->batches; batch++)
+        run_panel(j, group, batch, panel, v_of(j, group, batch), room.u, &room);
+}
+
+/* task = (group, batch): U is there */
+static void batch_task(void *ctx, int64_t task, int thread)
+{
+    const cf_winograd_job *j = ctx;
+    cf_winograd_room room = room_of(j, thread);
+    int64_t batch = task % j->p->batches, group = task / j->p->batches;
+    fill_v(j, group, batch, 0, blocks_of(j), &room, room.v);
+    for (int64_t panel = 0; panel < j->p->panels; panel++)
+        run_panel(j, group, batch, panel, room.v, u_of(j, group, panel), &room);
+}
+
+void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst,
+                     void *workspace)
+{
+    const cf_winograd_plan *p = &plan->winograd;
+    cf_winograd_job j = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .dst = dst};
+    j.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
+    j.zeros = cf_at(workspace, p->zeros_at, 1);
+    j.koff = cf_at(workspace, p->koff_at, 1);
+    j.v = cf_at(workspace, p->v_at, 1);
+    j.u = cf_at(workspace, p->u_at, 1);
+    j.thread_base = cf_at(workspace, p->thread_at, 1);
+    j.kn->set(p->ld, j.zeros, 0);
+    for (int32_t k = 0; k < CF_WINOGRAD_TERMS; k++) j.koff[k] = k * (int32_t)p->ld;
+    int64_t groups = plan->desc.groups, cuts = cf_ceil_div(p->red, p->channels);
+    if (p->keep_source) {
+        cf_parallel_for(groups * p->batches * blocks_of(&j), plan->options.threads, source_task, &j);
+        cf_parallel_for(groups * p->panels, plan->options.threads, panel_task, &j);
+    } else {
+        cf_parallel_for(groups * p->panels * cuts, plan->options.threads, filter_task, &j);
+        cf_parallel_for(groups * p->batches, plan->options.threads, batch_task, &j);
+    }
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of Winograd's convolution share among themselves. */
+#ifndef CF_WINOGRAD_INTERNAL_H
+#define CF_WINOGRAD_INTERNAL_H
+#include "blocking.h"
+#include "conv_internal.h"
+
+/* Terms that are summed before they are added to others: error grows with the length of a sum, and with 128 terms it stays
+ * below that of a plain sum of all of them. */
+enum { CF_WINOGRAD_TERMS = 128 };
+
+/* Vectors at (d, h, w): strides in reals, extents. */
+typedef struct {
+    void *at;
+    int64_t stride[3], extent[3];
+} cf_grid;
+
+/* Tiles [at, at + len) along each axis, of every lattice, of one image. */
+typedef struct {
+    int64_t image, at[3], len[3];
+} cf_box;
+
+/* Where the values of points lie: [point][tile], in reals. */
+typedef struct {
+    void *at;
+    int64_t plane, row;
+} cf_planes;
+
+/* Scratch of a thread, in the order of its workspace. */
+typedef struct {
+    void *v, *u, *m, *slab, *temp[2], *out;
+} cf_winograd_room;
+
+typedef struct {
+    const cf_conv_plan *plan;
+    const cf_winograd_plan *p;
+    const cf_kernels *kn;
+    const void *src, *w, *bias;
+    void *dst, *zeros, *v, *u, *thread_base;
+    int32_t *koff;
+} cf_winograd_job;
+
+static inline int64_t cf_tiles_along(const cf_pieces *a, int64_t len) { return a->lattices * len; }
+
+static inline int64_t cf_box_tiles(const cf_winograd_plan *p, const int64_t len[3])
+{
+    int64_t tiles = 1;
+    for (int i = 0; i < 3; i++) tiles *= cf_tiles_along(&p->axis[i], len[i]);
+    return tiles;
+}
+
+cf_box cf_winograd_box(const cf_winograd_plan *p, int64_t index);
+cf_winograd_room cf_winograd_room_of(const cf_winograd_plan *p, int64_t size, void *base, int64_t *bytes);
+
+/* Positions of a box to the values of their points, and back: kind is CF_INPUT or CF_OUTPUT_ADJOINT, or CF_OUTPUT. */
+void cf_to_points(const cf_kernels *kn, const cf_pieces axis[3], cf_transform kind, const int64_t len[3], cf_grid from,
+                  void *const temp[2], cf_planes to);
+void cf_from_points(const cf_kernels *kn, const cf_pieces axis[3], const int64_t len[3], cf_planes from,
+                    void *const temp[2], cf_grid to);
+
+/* Reals that both of them need in each temp for the largest box. */
+int64_t cf_temp_size(const cf_pieces axis[3], const int64_t len[3], int64_t lanes);
+
+/* winograd_filter.c: U of channels [c0, c0 + channels) of a panel. */
+void cf_winograd_filter(const cf_winograd_job *j, int64_t group, int64_t panel, int64_t c0, int64_t channels, void *u,
+                        void *scratch);
+int64_t cf_filter_size(const cf_winograd_plan *p, int64_t channels, int64_t lanes);
+
+/* winograd_slab.c: parts of `lanes` channels of an array of `size` points, whose first is at `channel`, from and to slabs.
+ * Loading gives zeros outside of the array, and reads whole vectors below `end`; storing leaves them out. */
+void cf_winograd_load(const cf_kernels *kn, const void *channel, int64_t lanes, const void *end, const int64_t size[3],
+                      const int64_t start[3], const int64_t span[3], void *slab);
+void cf_winograd_store(const cf_kernels *kn, const void *slab, const int64_t span[3], const int64_t start[3],
+                       const int64_t size[3], int64_t lanes, void *channel);
+
+#endif

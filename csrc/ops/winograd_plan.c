@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Plan of Winograd's convolution: which pieces, by a model of the cost, and how they are cut into boxes, batches and panels.
+ * The order of additions follows from the pieces alone, and these from the shape. */
+#include "winograd_internal.h"
+
+/* The fewest tiles of a batch, for which U is not read too often. */
+enum { BATCH_TILES = 24 };
+
+/* Bytes that V and M of a batch take of an L2: what is left is for the U of a point. */
+static int64_t batch_bytes(const cf_kernels *kn) { return kn->core.l2 / 4 * 3; }
+
+/* Reals of a slab of a box: half of L1 in float. */
+enum { SLAB = 4 * 1024 };
+
+/* Bytes of U above which threads rather make their own part of it than write all of it for all; and of V for all. */
+enum { U_BYTES = 1024 * 1024, V_BYTES = 4 * 1024 * 1024 };
+
+/* Largest array of filters that are transformed together, with what is between the passes, in reals: half of L1 in float. */
+enum { FILTERS = 4 * 1024 };
+
+/* In multiply-adds of vectors: a vector that a transform of points or of filters writes, one that is transposed into a slab or out
+ * of it, a vector of sums that is loaded and written.  The model leaves out what short runs and caches cost, so a gain must be
+ * expected by a margin.  Chosen together, so that of 32 measured problems none is slower for the choice, and 8 that would gain
+ * 1.2 to 1.7 times keep to direct convolution (Zen 3, 2 threads). */
+static const double TRANSFORM = 3, FILTER = 2.5, TRANSPOSE = 10, CUT = 10, MARGIN = 1.25;
+
+/* Error of an axis relative to that of a plain sum, measured, by its points; and the most of all axes. */
+static const double error_of[CF_POINTS_MAX + 1] = {0, 1, 0, 0, 1.1, 1.4, 1.5, 2.4};
+static const double ERROR = 2.5;
+
+static int64_t product_of(const cf_pieces axis[3], int which)
+{
+    int64_t product = 1;
+    for (int i = 0; i < 3; i++) {
+        const int64_t of[] = {axis[i].n,      axis[i].sources, axis[i].most,
+                              axis[i].phases, axis[i].m,       cf_tiles_along(&axis[i], axis[i].tiles)};
+        product *= of[which];
+    }
+    return product;
+}
+enum { POINTS, SOURCES, PIECES, PHASES, OUTPUTS, TILES };
+
+/* Pairs of a piece and a point that it uses, of all phases. */
+static int64_t uses_of(const cf_pieces *a)
+{
+    int64_t uses = 0;
+    for (int64_t f = 0; f < a->phases; f++)
+        for (int64_t i = 0; i < a->pieces[f]; i++)
+            for (int64_t point = 0; point < a->n; point++) uses += cf_subkernel_uses(a, &a->piece[f][i], point);
+    return uses;
+}
+
+/* Vectors that a transform of a tile writes, the axes from the first or from the last. */
+static double lines_of(const cf_pieces a[3], const int64_t before[3], const int64_t after[3], int backwards)
+{
+    double lines = 0;
+    int64_t have[3] = {before[0], before[1], before[2]};
+    for (int i = 0; i < 3; i++) {
+        int axis = backwards ? 2 - i : i;
+        have[axis] = after[axis];
+        if (a[axis].n > 1 || axis == 2) lines += (double)cf_volume(have);
+    }
+    return lines;
+}
+
+static double cost_of(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
+{
+    const cf_pieces *a = p->axis;
+    int64_t n[3], m[3], r[3], uses = 1;
+    double loaded = 1;
+    for (int i = 0; i < 3; i++) {
+        n[i] = a[i].n, m[i] = a[i].m, r[i] = a[i].r;
+        uses *= uses_of(&a[i]);
+        loaded *= (double)cf_pieces_span(&a[i], a[i].tiles) / (double)a[i].tiles;
+    }
+    double tiles = (double)(d->n * product_of(a, TILES)), rows = (double)cf_ceil_div(p->rows, kn->lanes);
+    double blocks = (double)cf_ceil_div(p->red, kn->lanes), red = (double)p->red;
+    double phases = (double)product_of(a, PHASES), sources = (double)product_of(a, SOURCES);
+    double cuts = (double)(cf_ceil_div(p->red * product_of(a, PIECES), CF_WINOGRAD_TERMS) + 1);
+    double product = rows * ((double)uses * red * 1.05 + (double)product_of(a, POINTS) * phases * cuts * CUT);
+    double input = blocks * (sources * lines_of(a, m, n, 0) * TRANSFORM + loaded * TRANSPOSE);
+    double output = rows * phases * (lines_of(a, n, m, 1) * TRANSFORM + (double)product_of(a, OUTPUTS) * TRANSPOSE);
+    double filter = rows * red * phases * (double)product_of(a, PIECES) * lines_of(a, r, n, 0) * FILTER;
+    return (double)d->groups * (tiles * (product + input + output) + filter);
+}
+
+/* Estimated cost of direct convolution: the multiply-adds that read inside of the source. */
+static double direct_cost(const cf_conv_desc *d, const cf_axis axis[3], const cf_kernels *kn)
+{
+    double cost = (double)d->n * (double)cf_volume(d->out) * (double)(d->oc / d->groups) * (double)d->ic;
+    for (int i = 0; i < 3; i++) cost *= (double)d->kernel[i] * cf_axis_inside(&axis[i]);
+    return cost / (double)kn->lanes * 1.15;
+}
+
+enum { OPTIONS_MAX = 9 };
+
+/* Pieces that may serve an axis. */
+static int options_of(const cf_axis *a, cf_pieces *options)
+{
+    int64_t taps = cf_pieces_taps(a), r = cf_ceil_div(taps, cf_ceil_div(taps, CF_TAPS_MAX));
+    int found = cf_pieces_of(&options[0], a, 1, 1);
+    if (taps <= 1 || cf_axis_points(a) == 1) return found;
+    /* phases whose taps are a place apart can share a source that has a place more */
+    for (int64_t places = r; places <= cf_min(CF_TAPS_MAX, r + (a->dstep > 1)); places++)
+        for (int64_t n = cf_max(4, places + 1); n <= CF_POINTS_MAX; n++)
+            found += cf_pieces_of(&options[found], a, n + 1 - places, places);
+    return found;
+}
+
+/* The cheapest pieces whose error is allowed; 0 if there are none. */
+static double choose_pieces(cf_winograd_plan *p, const cf_conv_desc *d, const cf_axis axis[3], const cf_kernels *kn)
+{
+    cf_pieces options[3][OPTIONS_MAX];
+    int found[3], at[3];
+    double least = 0;
+    cf_winograd_plan trial = *p;
+    for (int i = 0; i < 3; i++) found[i] = options_of(&axis[i], options[i]);
+    for (at[0] = 0; at[0] < found[0]; at[0]++)
+        for (at[1] = 0; at[1] < found[1]; at[1]++)
+            for (at[2] = 0; at[2] < found[2]; at[2]++) {
+                double error = 1;
+                for (int i = 0; i < 3; i++) {
+                    trial.axis[i] = options[i][at[i]];
+                    error *= error_of[trial.axis[i].n];
+                }
+                if (product_of(trial.axis, POINTS) == 1 || (d->dtype == CF_F32 && error > ERROR)) continue;
+                double cost = cost_of(&trial, d, kn);
+                if (least > 0 && cost >= least) continue;
+                least = cost;
+                memcpy(p->axis, trial.axis, sizeof p->axis);
+            }
+    return least;
+}
+
+static void describe(cf_winograd_plan *p, const cf_conv_desc *d, int adjoint, cf_axis axis[3])
+{
+    int64_t ic = d->ic / d->groups, oc = d->oc / d->groups, vol = cf_volume(d->kernel);
+    *p = (cf_winograd_plan){.rows = adjoint ? ic : oc, .red = adjoint ? oc : ic, .vol = vol};
+    p->w_group = ic * oc * vol;
+    p->w_row = adjoint ? vol : ic * vol;
+    p->w_red = adjoint ? ic * vol : vol;
+    for (int i = 0; i < 3; i++) {
+        axis[i] = cf_axis_of(adjoint, d->in[i], d->out[i], d->kernel[i], d->stride[i], d->dil[i], d->pad[i]);
+        p->src[i] = axis[i].src;
+    }
+}
+
+/* Rows of points lie an odd number of lines apart, so that they do not meet in the same few sets of a cache. */
+static int64_t odd_lines(int64_t reals, int64_t size)
+{
+    int64_t line = CF_ALIGN / size;
+    return (cf_ceil_div(reals, line) | 1) * line;
+}
+
+static void lay_out(cf_winograd_plan *p, const cf_kernels *kn)
+{
+    p->points = product_of(p->axis, POINTS);
+    p->sources = product_of(p->axis, SOURCES);
+    p->pieces = product_of(p->axis, PIECES);
+    p->phases = product_of(p->axis, PHASES);
+    int64_t whole = cf_round_up(p->red, kn->lanes), vectors = cf_ceil_div(p->rows, kn->lanes);
+    p->v_source = p->red < kn->lanes ? p->red : whole;
+    p->v_row = (p->sources - 1) * p->v_source + whole;
+    p->nv = cf_choose_tile(kn, BATCH_TILES, vectors).nv;
+    p->panels = cf_ceil_div(vectors, p->nv);
+    p->ld = p->nv * kn->lanes;
+    p->u_plane = odd_lines(p->pieces * p->red * p->ld, kn->size);
+    p->u_size = p->phases * p->points * p->u_plane;
+}
+
+/* The most tiles of axis i, of those that are left of a number. */
+static int64_t cut_axis(cf_winograd_plan *p, int i, int64_t most)
+{
+    const cf_pieces *a = &p->axis[i];
+    int64_t len = cf_max(1, most / a->lattices);
+    p->boxes[i] = cf_ceil_div(a->tiles, len);
+    p->box[i] = cf_ceil_div(a->tiles, p->boxes[i]);
+    p->boxes[i] = cf_ceil_div(a->tiles, p->box[i]);
+    return p->boxes[i] > 1 ? 1 : cf_max(1, most / cf_tiles_along(a, a->tiles));
+}
+
+static int64_t slab_size(const cf_winograd_plan *p, int64_t lanes)
+{
+    int64_t size = lanes;
+    for (int i = 0; i < 3; i++) size *= cf_pieces_span(&p->axis[i], p->box[i]);
+    return size;
+}
+
+/* Boxes of so many tiles as a batch may have, less if their slab is too large; then as many boxes in a batch as it may have, and
+ * batches that can be dealt to threads evenly. */
+static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
+{
+    int64_t tile_bytes = p->points * (p->v_row + p->ld) * kn->size,
+            most = cf_max(BATCH_TILES, batch_bytes(kn) / tile_bytes);
+    for (int64_t tiles = most;; tiles = cf_max(1, tiles / 2)) {
+        int64_t left = tiles;
+        for (int i = 2; i >= 0; i--) left = cut_axis(p, i, left);
+        if (tiles == 1 || slab_size(p, kn->lanes) <= SLAB) break;
+    }
+    p->box_tiles = cf_box_tiles(p, p->box);
+    p->all_boxes = d->n * cf_volume(p->boxes);
+    int64_t batches = cf_ceil_div(p->all_boxes, cf_max(1, most / p->box_tiles));
+    p->batches = cf_min(p->all_boxes, cf_round_up(batches, threads));
+    p->batch_boxes = cf_ceil_div(p->all_boxes, p->batches);
+    p->batch_tiles = p->batch_boxes * p->box_tiles;
+    p->v_plane = odd_lines(p->batch_tiles * p->v_row, kn->size);
+    p->m_plane = odd_lines(p->batch_tiles * p->ld, kn->size);
+    cf_tile_shape shape = cf_choose_tile(kn, BATCH_TILES, p->nv);
+    p->mr = cf_ceil_div(BATCH_TILES, shape.panels);
+}
+
+static void share(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
+{
+    int64_t u = d->groups * p->panels * p->u_size * kn->size;
+    int64_t v = d->groups * p->batches * p->points * p->v_plane * kn->size;
+    int64_t batches = d->groups * p->batches, panels = d->groups * p->panels;
+    int uneven = batches < 16 * threads && batches % threads != 0;
+    p->keep_source = v <= V_BYTES * threads && panels >= threads && (u > U_BYTES || uneven);
+}
+
+cf_winograd_room cf_winograd_room_of(const cf_winograd_plan *p, int64_t size, void *base, int64_t *bytes)
+{
+    int64_t used = 0;
+    cf_winograd_room r;
+    r.v = cf_at(base, cf_take(&used, p->keep_source ? 0 : p->points * p->v_plane * size), 1);
+    r.u = cf_at(base, cf_take(&used, p->keep_source ? p->u_size * size : 0), 1);
+    r.m = cf_at(base, cf_take(&used, p->points * p->m_plane * size), 1);
+    r.slab = cf_at(base, cf_take(&used, p->slab_size * size), 1);
+    r.temp[0] = cf_at(base, cf_take(&used, cf_max(p->temp_size, p->filter_size) * size), 1);
+    r.temp[1] = cf_at(base, cf_take(&used, p->temp_size * size), 1);
+    r.out = cf_at(base, cf_take(&used, p->batch_boxes * p->nv * p->out_size * size), 1);
+    *bytes = used;
+    return r;
+}
+
+static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    cf_winograd_plan *p = &plan->winograd;
+    int64_t size = kn->size, groups = plan->desc.groups, used = 0;
+    p->slab_size = slab_size(p, kn->lanes) + kn->lanes;
+    p->temp_size = cf_temp_size(p->axis, p->box, kn->lanes);
+    p->out_size = p->phases * kn->lanes;
+    for (int i = 0; i < 3; i++) p->out_size *= p->axis[i].lattices * p->axis[i].m * p->box[i];
+    p->channels = cf_min(p->red, cf_max(1, FILTERS / cf_filter_size(p, 1, kn->lanes)));
+    p->filter_size = cf_filter_size(p, p->channels, kn->lanes);
+    p->zeros_at = cf_take(&used, p->ld * size);
+    p->koff_at = cf_take(&used, CF_WINOGRAD_TERMS * (int64_t)sizeof(int32_t));
+    p->v_at = cf_take(&used, p->keep_source ? groups * p->batches * p->points * p->v_plane * size : 0);
+    p->u_at = cf_take(&used, p->keep_source ? 0 : groups * p->panels * p->u_size * size);
+    cf_winograd_room_of(p, size, NULL, &p->thread_bytes);
+    p->thread_at = cf_take(&used, p->thread_bytes * plan->options.threads);
+    plan->workspace_bytes = used;
+}
+
+int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm algorithm)
+{
+    cf_winograd_plan *p = &plan->winograd;
+    const cf_conv_desc *d = &plan->desc;
+    cf_axis axis[3];
+    describe(p, d, plan->pass == CF_BACKWARD_DATA, axis);
+    double cost = choose_pieces(p, d, axis, kn);
+    if (cost == 0 || (algorithm == CF_AUTO && cost * MARGIN >= direct_cost(d, axis, kn))) return 0;
+    lay_out(p, kn);
+    cut_tiles(p, d, kn, plan->options.threads);
+    share(p, d, kn, plan->options.threads);
+    take_workspace(plan, kn);
+    return 1;
+}

@@ -1,0 +1,157 @@
+"""Winograd's convolution: the error that is promised, whatever the problem, the threads and the instruction set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import Draw, Problem, solvable
+
+from cnnfast import _config, _core, testing
+from cnnfast import functional as F
+from cnnfast._geometry import convolution as geometry
+
+Array = np.ndarray[Any, Any]
+
+OPS = [f"{family}{rank}d" for family in ("conv", "conv_transpose") for rank in (1, 2, 3)]
+# Of the largest element, and of the root mean square.
+ALLOWED = {np.float32: (1e-5, 3e-6), np.float64: (1e-12, 1e-12)}
+
+# Channels around a vector and a sum's cut, tiles around a tile of the product and a box, many batches, several images.
+SIZES = [f"n1c{c}h9w9_o{o}k3s1p1" for c, o in ((3, 4), (7, 9), (8, 16), (33, 17), (128, 8), (129, 8), (257, 3))]
+SIZES += [f"n3c5h{h}w{w}_o6k3s1p1" for h, w in ((3, 3), (4, 5), (7, 14), (1, 30), (30, 1))]
+SIZES += ["n2c16h40w300_o24k3s1p1", "n7c24h14w14_o64k3s1p1", "n1c32h6w6_o200k3s1p1", "n1c12d9h11w10_o20k3s1p1"]
+SIZES += [
+    "n1c16w3000_o24k3s1p1",
+    "n2c9w500_o8k15s1p7",
+    "n1c3h50w50_o16k7s2p3",
+    "n1c8h31w31_o9k11s4p2",
+    "n1c3h30w30_o4k9s1p4",
+]
+SIZES += ["n2c20h21w22_o11k3s1p2d2", "n1c20h21w22_o11k3s2p2d3", "n2c12h20w20_o36k3s1p1g3", "n2c9h19w18_o40k5s3p2"]
+SIZES += [
+    "n2c40h8w8_t24k4s2p1",
+    "n1c10h9w8_t12k5s2p2a1",
+    "n1c16w100_t8k9s3p1d2",
+    "n1c8d4h5w6_t12k3s2p1a1",
+]
+
+
+def errors(got: Array, expected: Array) -> tuple[float, float]:
+    difference = got - expected
+    largest, scale = np.max(np.abs(expected), initial=0), np.sqrt(np.mean(expected**2))
+    return float(np.max(np.abs(difference), initial=0) / largest), float(np.sqrt(np.mean(difference**2)) / scale)
+
+
+def check(what: str, run: Callable[..., Array], expected: Array) -> None:
+    """What `run` gives with any number of threads."""
+    results = []
+    for threads in (1, 2, 3):
+        with _config.using(threads=threads):
+            results.append(run())
+    for other in results[1:]:
+        assert results[0].tobytes() == other.tobytes(), what
+    got = errors(results[0], expected)
+    assert np.all(np.array(got) <= ALLOWED[results[0].dtype.type]), f"{what}: {got}"
+
+
+def check_problem(problem: Problem) -> None:
+    """Against plain sums in float64, of the same operands."""
+    double = {name: None if a is None else a.astype(np.float64) for name, a in problem.arrays.items()}
+    expected = problem._replace(arrays=double).forward(F, algo="direct")
+    if expected.any():
+        check(str(problem), lambda: problem.forward(F, algo="winograd"), expected)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_random_problems(op: str, isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    draw = Draw(rng, dtype)
+    for _ in range(40):
+        check_problem(solvable(op, draw, F))
+
+
+def drawn(text: str, dtype: Any, rng: np.random.Generator) -> Problem:
+    p = testing.Problem.parse(text)
+    arrays = p.arrays(rng, dtype, exact=False)
+    bias = rng.standard_normal(p.outputs).astype(dtype)
+    return Problem(f"{p.op}{p.rank}d", {"input": arrays.input, "weight": arrays.weight, "bias": bias}, p.arguments)
+
+
+@pytest.mark.parametrize("text", SIZES)
+def test_sizes_at_which_the_plan_changes(text: str, isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    check_problem(drawn(text, dtype, rng))
+
+
+def plan(text: str, which: int, algorithm: str, exact: bool = False) -> dict[str, Any]:
+    p = testing.Problem.parse(text)
+    of = geometry.conv if p.op == "conv" else geometry.conv_transpose
+    order = ("stride", "padding", "output_padding", "groups", "dilation")
+    names = order if "output_padding" in p.arguments else ("stride", "padding", "dilation", "groups")
+    problem = of(p.op, p.rank, p.input_shape, p.weight_shape, None, *[p.arguments[name] for name in names])
+    isa = _core.supported_isas()[-1]
+    return _core.ConvPlan(which, problem, isa, 2, False, exact, None, _core.ALGORITHMS[algorithm]).info()
+
+
+@pytest.mark.parametrize("text", SIZES)
+def test_it_applies_to_all_of_them(text: str) -> None:
+    for which in (_core.FORWARD, _core.BACKWARD_DATA):
+        assert plan(text, which, "winograd")["algorithm"] == "winograd"
+        assert plan(text, which, "winograd", exact=True)["algorithm"] == "direct"
+        assert plan(text, which, "direct")["algorithm"] == "direct"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["n1c64h1w1_o64k1s1p0", "n8c64h56w56_o64k1s1p0", "n1c6h8w8_o6k1s2p0", "n2c3h20w20_o3k9s9p0", "n1c16h9w8_t12k2s3p0"],
+)
+def test_it_does_not_apply_where_no_tap_has_a_neighbour(text: str) -> None:
+    for which in (_core.FORWARD, _core.BACKWARD_DATA):
+        assert plan(text, which, "winograd")["algorithm"] == "direct"
+
+
+def test_it_is_the_default_where_it_is_faster() -> None:
+    for text in (
+        "n8c64h56w56_o64k3s1p1",
+        "n1c512h7w7_o512k3s1p1",
+        "n1c64d8h56w56_o128k3s1p1",
+        "n4c256h28w28_o256k3s1p2d2",
+    ):
+        assert plan(text, _core.FORWARD, "auto")["algorithm"] == "winograd"
+    for text in ("n1c2h5w5_o3k3s1p0", "n1c1h28w28_o6k5s1p0"):
+        assert plan(text, _core.FORWARD, "auto")["algorithm"] == "direct"
+
+
+@pytest.mark.parametrize(
+    "text", ["n1c32h14w14_o32k3s1p1", "n1c300h9w9_o16k3s1p1", "n2c64h14w14_t32k4s2p1", "n1c8h30w30_o64k7s2p3"]
+)
+def test_all_passes_of_the_default(text: str, isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    problem = drawn(text, dtype, rng)
+    double = problem._replace(arrays={name: a.astype(np.float64) for name, a in problem.arrays.items()})
+    with _config.using(exact=True):
+        y = double.forward(F)
+        grad = rng.standard_normal(y.shape).astype(dtype)
+        gradients = double.backward(F, grad.astype(np.float64), y)
+    check(text, lambda: problem.forward(F), y)
+    for name, expected in gradients.items():
+        check(f"gradient of {name}, {text}", lambda name=name: problem.backward(F, grad, y)[name], expected)
+
+
+def test_exact_turns_it_off(rng: np.random.Generator) -> None:
+    problem = drawn("n2c32h14w14_o32k3s1p1", np.float32, rng)
+    plain = problem.forward(F, algo="direct")
+    assert not np.array_equal(problem.forward(F), plain)
+    with _config.using(exact=True):
+        for algo in ("auto", "direct", "winograd"):
+            assert np.array_equal(problem.forward(F, algo=algo), plain)
+
+
+def test_what_is_not_finite_spreads_over_a_tile_and_no_further(isa: int, rng: np.random.Generator) -> None:
+    problem = drawn("n2c16h40w40_o16k3s1p1", np.float32, rng)
+    finite = problem.forward(F, algo="winograd")
+    problem.arrays["input"][1, 3, 20, 20] = np.nan
+    y = problem.forward(F, algo="winograd")
+    assert np.isnan(y[1, :, 19:22, 19:22]).all()
+    y[1, :, 13:28, 13:28] = finite[1, :, 13:28, 13:28]
+    assert np.array_equal(y, finite)
