@@ -229,7 +229,9 @@ cdef extern from "cnnfast.h" nogil:
         uint64_t seed
         uint32_t threshold
         double scale
-    cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const void *x, void *y)
+    cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const void *x, void *y, uint32_t *kept)
+    cf_status cf_dropout_again(const cf_dropout_desc *d, const cf_options *options, const uint32_t *kept,
+                               const void *x, void *y)
 
 cdef extern from "kernels/dense.h" nogil:
     int CF_MR_MAX

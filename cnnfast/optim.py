@@ -63,6 +63,9 @@ class Optimizer(ABC):
 
     def _change(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
         """Call `_update` with packed arrays."""
+        if _core.are_ready({"data": data, "grad": grad}, ()) and data.flags.writeable:
+            self._update(data, grad, state)
+            return
         packed = np.require(data, data.dtype.newbyteorder("="), ["C", "A", "W"])
         self._update(packed, np.require(grad, packed.dtype, ["C", "A"]), state)
         if packed is not data:

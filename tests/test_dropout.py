@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import cnnfast
-from cnnfast import _config
+from cnnfast import _config, _random
 from cnnfast import functional as F
+from cnnfast import layers as L
 from cnnfast import reference as R
 
 Generator = np.random.Generator
@@ -36,6 +37,23 @@ def test_the_mask_is_that_of_the_reference(
     np.testing.assert_allclose(got, expected, rtol=2 * np.finfo(dtype).eps)
     assert np.array_equal(got == 0, expected == 0)
     assert np.array_equal(getattr(F, f"{name}_backward")(x, p, seed), got)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 1 - 2**-53, 1.0])
+@pytest.mark.parametrize("size", [0, 1, 31, 32, 33, 255, 257, 70_001])
+def test_the_layer_keeps_what_it_chose(p: float, size: int, isa: int, threads: int, dtype: Any, rng: Generator) -> None:
+    layer = L.Dropout(p)
+    x, grad = rng.integers(1, 9, (2, size)).astype(dtype)
+    cnnfast.manual_seed(8)
+    seed = _random.seed()
+    cnnfast.manual_seed(8)
+    assert np.array_equal(layer(x), F.dropout(x, p, seed=seed))
+    for _ in range(2):
+        assert np.array_equal(layer.backward(grad), F.dropout(grad, p, seed=seed))
+    assert layer.backward(grad, input_grad=False) is None
+    if size and p < 1:
+        with pytest.raises(ValueError, match="grad_output has shape"):
+            layer.backward(grad[1:])
 
 
 def test_about_the_right_number_is_kept() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
@@ -90,6 +91,25 @@ def tail(y: Array, residual: ArrayLike | None, clamp: Clamp, out: Array | None =
     else:
         _core.activation(_config.how(), _core.ACTIVATIONS["hardtanh"], *clamp, x, None, result)
     return result
+
+
+def dropout(input: ArrayLike, p: float, seed: int) -> tuple[Array, Array]:
+    """Return what dropout makes of `input`, p < 1, and a bit an element: whether it was kept."""
+    (x,) = _arrays.floating("dropout", input=input)
+    y, kept = _core.empty(x.shape, x.dtype), np.empty(-(-x.size // 32), np.uint32)
+    if x.size:
+        _core.dropout(_config.how(), p, seed, 1, x, y, kept)
+    return y, kept
+
+
+def dropout_backward(grad_output: ArrayLike, p: float, shape: tuple[int, ...], kept: Array) -> Array:
+    """Gradient of `dropout` of an array of this shape."""
+    (dy,) = _arrays.floating("dropout_backward", grad_output=grad_output)
+    same_shape("dropout_backward", "grad_output", dy.shape, shape)
+    dx = _core.empty(dy.shape, dy.dtype)
+    if dy.size:
+        _core.dropout(_config.how(), p, 0, 1, dy, dx, kept, True)
+    return dx
 
 
 def _addend(body: Array, shortcut: ArrayLike | None) -> Array | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
-from cnnfast._geometry.tuples import integer, number, same_shape
+from cnnfast._geometry.tuples import integer, same_shape
+from cnnfast.functional import _cross_entropy as _ce
 
 __all__ = [
     "cross_entropy",
@@ -21,7 +21,6 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
-REDUCTIONS = ("none", "mean", "sum")
 
 
 def _axis_view(op: str, x: Array, dim: Any) -> Array:
@@ -97,62 +96,6 @@ def log_softmax_backward(grad_output: ArrayLike, input: ArrayLike, dim: int | No
     return _softmax_backward("log_softmax_backward", True, grad_output, input, dim)
 
 
-class _Problem(NamedTuple):
-    """Arguments of cross entropy, checked: logits (outer, classes, inner), the rest as the boundary takes it."""
-
-    logits: Array
-    target: Array | None
-    probabilities: Array | None
-    weight: Array | None
-    ignore_index: int
-    smoothing: float
-    lines: tuple[int, ...]
-
-    def denominator(self) -> float:
-        """What 'mean' divides by: the weights of the targets that count, or the number of lines."""
-        if self.target is None:
-            return float(math.prod(self.lines))
-        counted = self.target[self.target != self.ignore_index]
-        return float(counted.size if self.weight is None else self.weight[counted].sum())
-
-
-def _problem(
-    op: str, input: ArrayLike, target: Any, weight: Any, ignore_index: Any, reduction: str, label_smoothing: Any
-) -> _Problem:
-    x, w = _arrays.floating(op, "weight", input=input, weight=weight)
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{op}: reduction is {reduction!r} (expected one of {', '.join(map(repr, REDUCTIONS))})")
-    smoothing = number(op, "label_smoothing", label_smoothing)
-    if not 0 <= smoothing <= 1:
-        raise ValueError(f"{op}: label_smoothing is {smoothing} (expected between 0 and 1)")
-    if x.ndim == 0:
-        raise ValueError(f"{op}: input has no axes (expected (C,) or (N, C, ...))")
-    batch, classes = ((), x.shape[0]) if x.ndim == 1 else (x.shape[:1], x.shape[1])
-    lines = (*batch, *x.shape[2:])
-    if w is not None:
-        same_shape(op, "weight", w.shape, (classes,))
-    logits = x.reshape(math.prod(batch), classes, math.prod(x.shape[2:]))
-    ignored, goal = integer(op, "ignore_index", ignore_index), np.asarray(target)
-    settings = None if w is None else w.astype(np.float64), ignored, smoothing, lines
-    if goal.dtype.kind == "f":
-        if ignored >= 0:
-            raise ValueError(f"{op}: ignore_index is {ignored} (expected none where the target is probabilities)")
-        (t,) = _arrays.floating(op, target=goal.astype(x.dtype, copy=False))
-        same_shape(op, "target", t.shape, x.shape)
-        return _Problem(logits, None, t, *settings)
-    (t,) = _arrays.integers(op, target=goal)
-    same_shape(op, "target", t.shape, lines)
-    return _Problem(logits, t, None, *settings)
-
-
-def _call(op: str, p: _Problem, losses: Array, dx: Array | None) -> None:
-    """Losses of all lines, or dx from the gradient of each loss; the C code checks the targets before it writes."""
-    arguments = p.logits, p.target, p.probabilities, p.weight, p.ignore_index, p.smoothing, losses, dx
-    if not _core.cross_entropy(_config.how(), *arguments):
-        classes = p.logits.shape[1]
-        raise ValueError(f"{op}: target has what is no class (expected 0 to {classes - 1}, or {p.ignore_index})")
-
-
 def cross_entropy(
     input: ArrayLike,
     target: ArrayLike,
@@ -196,15 +139,7 @@ def cross_entropy(
     1.386294
     """
     op = "cross_entropy"
-    p = _problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
-    losses = np.zeros(p.lines)
-    if losses.size:
-        _call(op, p, losses, None)
-    with np.errstate(all="ignore"):
-        if reduction == "none":
-            return losses.astype(p.logits.dtype)
-        total = losses.sum()
-        return np.asarray(total / p.denominator() if reduction == "mean" else total, p.logits.dtype)
+    return _ce.loss(op, _ce.problem(op, input, target, weight, ignore_index, reduction, label_smoothing), reduction)
 
 
 def cross_entropy_backward(
@@ -233,14 +168,5 @@ def cross_entropy_backward(
         As `cross_entropy`, and if `grad_output` has not the shape of the loss.
     """
     op = "cross_entropy_backward"
-    p = _problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
-    (grad,) = _arrays.floating(op, grad_output=grad_output)
-    same_shape(op, "grad_output", grad.shape, p.lines if reduction == "none" else ())
-    dy = grad.astype(np.float64)
-    if reduction == "mean":
-        with np.errstate(all="ignore"):
-            dy = dy / np.float64(p.denominator())
-    dx = _core.empty(np.shape(input), p.logits.dtype)
-    if p.target is not None or dx.size:
-        _call(op, p, np.ascontiguousarray(np.broadcast_to(dy, p.lines)), dx)
-    return dx
+    p = _ce.problem(op, input, target, weight, ignore_index, reduction, label_smoothing)
+    return _ce.gradient(op, p, reduction, grad_output)

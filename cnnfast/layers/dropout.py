@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnfast import _random
+from cnnfast.functional import _fused
 from cnnfast.layers.layer import Layer
 from cnnfast.layers.module import Array
 
@@ -42,10 +43,22 @@ class Dropout(Layer):
     def forward(self, input: npt.ArrayLike) -> Array:
         """Return ``input`` with zeros, those that `cnnfast.manual_seed` determines."""
         input = np.asarray(input)
+        output: Array
+        if self.training and self._op == "dropout" and self.p < 1:
+            output, kept = _fused.dropout(input, self.p, _random.seed())
+            self._save(self.p, output.shape, kept)
+            return output
         seed = _random.seed() if self.training else 0
-        output: Array = self._apply(input, self.p, self.training, seed=seed)
+        output = self._apply(input, self.p, self.training, seed=seed)
         self._save(p=self.p if self.training else 0.0, seed=seed)
         return output
+
+    def backward(self, grad_output: npt.ArrayLike, input_grad: bool = True) -> Array | None:
+        """Return the gradient of the input, or None; see `Module.backward`."""
+        arrays = self._recall().arrays
+        if input_grad and arrays:
+            return _fused.dropout_backward(grad_output, *arrays)
+        return super().backward(grad_output, input_grad)
 
     def _infer(self, input: npt.ArrayLike) -> Array:
         return np.asarray(input)

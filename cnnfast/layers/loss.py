@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnfast.functional import _cross_entropy
 from cnnfast.layers.layer import Layer
 from cnnfast.layers.module import Array
 
@@ -61,14 +62,16 @@ class CrossEntropyLoss(Layer):
             The logits.
         target : array_like of int, of the shape of ``input`` without C, or class probabilities
         """
-        input, keywords = np.asarray(input), self._keywords()
-        if self.weight is not None:
-            keywords["weight"] = self.weight.astype(input.dtype)
-        loss = self._apply(input, target, **keywords)
-        self._save(input, target, **keywords)
+        input = np.asarray(input)
+        weight = None if self.weight is None else self.weight.astype(input.dtype)
+        arguments = weight, self.ignore_index, self.reduction, self.label_smoothing
+        problem = _cross_entropy.problem(self._op, input, target, *arguments)
+        loss = _cross_entropy.loss(self._op, problem, self.reduction)
+        self._save(problem, self.reduction)
         return loss if self.reduction == "none" else float(loss)
 
     def backward(self, grad_output: npt.ArrayLike = 1.0, input_grad: bool = True) -> Any:
         """Return the gradient of the logits; with reduction 'none', ``grad_output`` is needed."""
-        logits = self._recall().arrays[0]
-        return self._differentiate(np.asarray(grad_output, logits.dtype)) if input_grad else None
+        problem, reduction = self._recall().arrays
+        grad = np.asarray(grad_output, problem.logits.dtype)
+        return _cross_entropy.gradient(f"{self._op}_backward", problem, reduction, grad) if input_grad else None

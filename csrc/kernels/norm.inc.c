@@ -20,6 +20,12 @@ static void CF_NAME(centered_squares)(int64_t n, const void *x_, double mean, do
             }
         *total += lane_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
     }
+    vec rest = zero();
+    for (; i + VL <= n; i += VL) {
+        vec d = load(x + i) - m;
+        rest += d * d;
+    }
+    *total += lane_sum(rest);
     for (; i < n; i++) *total += (double)((x[i] - (real)mean) * (x[i] - (real)mean));
 }
 
@@ -101,6 +107,14 @@ static void CF_NAME(norm_sums)(int64_t n, const cf_norm_stretch *s, const void *
         *sum += lane_sum((all[0] + all[1]) + (all[2] + all[3]));
         *dot += lane_sum((product[0] + product[1]) + (product[2] + product[3]));
     }
+    vec rest = zero(), rest_product = zero();
+    for (; i + VL <= n; i += VL) {
+        vec g = (s->own_weights ? load(w + i) : shared) * load(dy + i);
+        rest += g;
+        rest_product += g * (load(x + i) - m);
+    }
+    *sum += lane_sum(rest);
+    *dot += lane_sum(rest_product);
     for (; i < n; i++) {
         real g = w[s->own_weights ? i : 0] * dy[i];
         *sum += (double)g;

@@ -4,7 +4,8 @@
  *
  *   y[i] = word(i / run) >= threshold ? scale * x[i] : 0,  i < n * run;  word: see kernels/dropout.h
  *
- * run > 1 keeps or drops whole planes. */
+ * run > 1 keeps or drops whole planes.  With run == 1, `kept` receives or gives a bit an element: (ceil(n / 32),) words,
+ * bit i % 32 of word i / 32. */
 #ifndef CF_DROPOUT_H
 #define CF_DROPOUT_H
 #include "../cnnfast.h"
@@ -17,6 +18,10 @@ typedef struct {
     double scale;
 } cf_dropout_desc;
 
-cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const void *x, void *y);
+/* kept may be NULL. */
+cf_status cf_dropout(const cf_dropout_desc *d, const cf_options *options, const void *x, void *y, uint32_t *kept);
+/* The same with the choice of another call; seed and threshold do not matter. */
+cf_status cf_dropout_again(const cf_dropout_desc *d, const cf_options *options, const uint32_t *kept, const void *x,
+                           void *y);
 
 #endif

@@ -189,7 +189,7 @@ static void known_answer(check *c)
         for (uint32_t above = 0; above < 2; above++) {
             void *x = check_array(c, 4), *y = check_array(c, 4);
             check_put(c, x, i, 5);
-            c->kn->dropout(4, 0, 0, words[i] + above, 2, x, y);
+            c->kn->dropout(4, 0, 0, words[i] + above, 2, x, y, NULL);
             check_close(c, check_get(c, y, i), above ? 0 : 10, 0);
             free(x);
             free(y);
@@ -201,12 +201,31 @@ void check_dropout(check *c)
     int64_t n = 1000;
     void *x = check_array(c, n), *whole = check_array(c, n), *parts = check_array(c, n);
     known_answer(c);
-    c->kn->dropout(n, 12345678901u, 0, 1u << 31, 2, x, whole);
+    c->kn->dropout(n, 12345678901u, 0, 1u << 31, 2, x, whole, NULL);
     for (int64_t at = 0; at < n; at += 52)
         c->kn->dropout(cf_min(52, n - at), 12345678901u, (uint64_t)at, 1u << 31, 2, cf_at(x, at, c->kn->size),
-                       cf_at(parts, at, c->kn->size));
+                       cf_at(parts, at, c->kn->size), NULL);
     check_equal(c, parts, whole, n, "dropout");
     free(x);
     free(whole);
     free(parts);
+}
+
+/* A bit an element, by which the choice is made again; ones, so that what is kept is not zero. */
+void check_dropout_again(check *c)
+{
+    for (int64_t n = 1; n < 700; n = 3 * n + 2) {
+        void *x = check_array(c, n), *first = check_array(c, n), *again = check_array(c, n);
+        uint32_t *kept = malloc((size_t)cf_ceil_div(n, 32) * sizeof *kept);
+        for (int64_t i = 0; i < n; i++) check_put(c, x, i, (double)check_random(c, 1, 9));
+        c->kn->dropout(n, 7, 64, 1u << 30, 2, x, first, kept);
+        for (int64_t i = 0; i < n; i++)
+            check_close(c, check_get(c, first, i), kept[i / 32] >> i % 32 & 1 ? 2 * check_get(c, x, i) : 0, 0);
+        c->kn->dropout_again(n, kept, 2, x, again);
+        check_equal(c, again, first, n, "dropout_again");
+        free(x);
+        free(first);
+        free(again);
+        free(kept);
+    }
 }
