@@ -3,8 +3,6 @@
 #include "pieces.h"
 #include "../core/base.h"
 
-static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
-
 /* A phase with its taps in the order of the source. */
 static cf_phase ascending(const cf_axis *a, int64_t phase)
 {
@@ -28,7 +26,7 @@ static int64_t distance(const cf_axis *a)
 }
 
 /* Taps that lie whole steps apart are of one class. */
-static int64_t classes_of(const cf_axis *a) { return a->step / gcd(a->step, distance(a)); }
+static int64_t classes_of(const cf_axis *a) { return a->step / cf_gcd(a->step, distance(a)); }
 
 int64_t cf_pieces_taps(const cf_axis *a)
 {
@@ -96,7 +94,7 @@ int cf_pieces_of(cf_pieces *p, const cf_axis *a, int64_t m, int64_t r)
     int64_t step = a->step, classes = r == 1 ? a->taps : classes_of(a);
     *p =
         (cf_pieces){.m = m, .r = r, .n = m + r - 1, .step = step, .dstep = a->dstep, .dst = a->dst, .phases = a->dstep};
-    p->lattices = r == 1 ? 1 : distance(a) / gcd(step, distance(a));
+    p->lattices = r == 1 ? 1 : distance(a) / cf_gcd(step, distance(a));
     p->tiles = cf_ceil_div(cf_ceil_div(cf_axis_points(a), p->lattices), m);
     if (p->phases > CF_PHASES_MAX) return 0;
     for (int64_t f = 0; f < p->phases; f++) {
