@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from cnnfast import _core
 
+# MiB that hold all that a training step of ResNet-18 on 16 images of 224x224 makes.
+IDLE_MEMORY = 1024
 VERBOSE = os.environ.get("CNNFAST_VERBOSE", "0") not in ("", "0")
 
 
@@ -37,12 +39,12 @@ def _isa_from_environment() -> int:
     return max(isa for isa in _core.supported_isas() if isa <= names.index(wanted))
 
 
-def _threads_from_environment() -> int:
-    text = os.environ.get("CNNFAST_NUM_THREADS", "")
+def _whole_from_environment(name: str, least: int, default: int) -> int:
+    text = os.environ.get(name, "")
     if not text:
-        return 0
-    if not text.isdigit() or int(text) < 1:
-        raise ImportError(f"CNNFAST_NUM_THREADS={text!r} (expected a positive integer)")
+        return default
+    if not text.isdecimal() or int(text) < least:
+        raise ImportError(f"{name}={text!r} (expected a whole number, at least {least})")
     return int(text)
 
 
@@ -84,10 +86,11 @@ _default: Settings
 _set_default(
     Settings(
         isa=_isa_from_environment(),
-        threads=_threads_from_environment(),
+        threads=_whole_from_environment("CNNFAST_NUM_THREADS", 1, 0),
         exact=os.environ.get("CNNFAST_EXACT", "0") not in ("", "0"),
     )
 )
+_core.set_idle_memory(_whole_from_environment("CNNFAST_IDLE_MEMORY", 0, IDLE_MEMORY) << 20)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_core.run_serially)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from cnnfast import _config, _core
 from cnnfast import functional as F
 
 SIZES = (32 * 1024, 100_003, 700_001)  # at the least size that is kept, and above
@@ -54,3 +60,31 @@ def test_results_are_arrays_like_others() -> None:
     assert y.flags.aligned
     assert y.flags.writeable
     assert np.array_equal(pickle.loads(pickle.dumps(y)), y)
+
+
+@pytest.fixture
+def usual_memory() -> Iterator[None]:
+    yield
+    _core.set_idle_memory(_config.IDLE_MEMORY << 20)
+
+
+@pytest.mark.usefixtures("usual_memory")
+@pytest.mark.parametrize(("most", "least"), [(0, 0), (3 << 20, 1 << 20), (64 << 20, 5 << 20)])
+def test_no_more_is_kept_idle_than_is_allowed(most: int, least: int) -> None:
+    """Five results of a MiB each, which all go at once."""
+    x = np.ones(1 << 18, np.float32)
+    _core.set_idle_memory(most)
+    tracemalloc.start()
+    try:
+        results = [F.relu(x) for _ in range(5)]
+        del results
+        assert least <= tracemalloc.get_traced_memory()[0] < most + (64 << 10)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("text", ["-1", "many", "0.5"])
+def test_the_environment_is_checked(text: str) -> None:
+    environment = {**os.environ, "CNNFAST_IDLE_MEMORY": text}
+    result = subprocess.run([sys.executable, "-c", "import cnnfast"], env=environment, capture_output=True, text=True)
+    assert f"ImportError: CNNFAST_IDLE_MEMORY='{text}' (expected a whole number, at least 0)" in result.stderr

@@ -1,19 +1,24 @@
 # Where large results lie.  Fresh memory costs more than any op here: on an EPYC of Zen 4, ReLU into 4 MB took 0.045 ms
 # where the pages were there, and 1.46 ms where the system had to bring them.
 
-# Below it, malloc does not ask the system; beyond the other, the pool starts again, so that what no call needs any more
-# does not stay for ever.  1 GiB holds all that a training step of ResNet-18 on 16 images of 224x224 makes.
+# Below it, malloc does not ask the system.
 cdef size_t _LEAST_POOLED = 128 << 10
-cdef size_t _MOST_IDLE = 1 << 30
 
 
 cdef class Pool:
-    """Blocks of bytes that nothing lies in now, by size."""
+    """Blocks of bytes that nothing lies in now, by size.
+
+    Beyond `most` bytes it starts again, so that what no call needs any more does not stay for ever.
+    """
     cdef dict blocks
-    cdef size_t idle
+    cdef size_t idle, most
 
     def __init__(self):
-        self.blocks, self.idle = {}, 0
+        self.blocks, self.idle, self.most = {}, 0, 0
+
+    cdef void clear(self):
+        self.blocks.clear()
+        self.idle = 0
 
     cdef cnp.ndarray take(self, size_t size):
         cdef list found
@@ -26,18 +31,25 @@ cdef class Pool:
 
     cdef int give_back(self, cnp.ndarray block) except -1:
         cdef size_t size = cnp.PyArray_NBYTES(block)
-        if size > _MOST_IDLE:
+        if size > self.most:
             return 0
         with cython.critical_section(self):
-            if self.idle + size > _MOST_IDLE:
-                self.blocks.clear()
-                self.idle = 0
+            if self.idle + size > self.most:
+                self.clear()
             self.blocks.setdefault(size, []).append(block)
             self.idle += size
         return 0
 
 
 cdef Pool _pool = Pool()
+
+
+def set_idle_memory(size_t bytes):
+    """Keep at most so many bytes that no array lies in."""
+    with cython.critical_section(_pool):
+        _pool.most = bytes
+        if _pool.idle > bytes:
+            _pool.clear()
 
 
 cdef size_t rounded(size_t size) noexcept:
