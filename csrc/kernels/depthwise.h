@@ -21,9 +21,11 @@ enum { CF_STRIP_MAX = 14, CF_HEIGHT_MAX = 4, CF_COLUMNS_MAX = 8, CF_SUM_ROWS = 4
  *
  * r < mr   q < lanes, in the last row q < last <= lanes   init may be NULL
  * w is packed in the order (piece, k, h), koff in that of (piece, k).  Terms are added in this order in strips of any mr.
- * Whole vectors are loaded, so each row of x must be readable for max(lanes, VL) reals from koff[k] on. */
+ * Whole vectors are loaded, so each row of x must be readable for max(lanes, VL) reals from koff[k] on.
+ * What lies `ahead` of y, in reals, is fetched to be written next. */
 typedef void cf_strip_fn(int64_t pieces, const cf_piece *piece, const int32_t *koff, const void *w, const void *x,
-                         int64_t ldx, void *y, int64_t ldy, const void *init, int64_t lanes, int64_t last);
+                         int64_t ldx, void *y, int64_t ldy, int64_t ahead, const void *init, int64_t lanes,
+                         int64_t last);
 
 /* y[h*y_row + k*y_column][l] += sum over r < rows, q < lanes, q an element of lane l, of
  *     dy[r*ldy + q] * x[koff[k] + (r + h)*ldx + q]

@@ -41,15 +41,26 @@ CF_INLINE void strip_vector(int mr, int64_t pieces, const cf_piece *piece, const
     }
 }
 
+/* Stores wait for each other, so a row that is not in a cache is waited for unless it was asked for. */
+CF_INLINE void fetch_rows(int mr, real *y, int64_t ldy)
+{
+    CF_UNROLL for (int r = 0; r < mr; r++, y += ldy)
+    {
+        CF_STEP(y);
+        __builtin_prefetch(y, 1);
+    }
+}
+
 /* The last vector of a row ends where the row does: it computes points again that the one before has. */
 CF_INLINE void strip(int mr, int64_t pieces, const cf_piece *piece, const int32_t *koff, const real *w, const real *x,
-                     int64_t ldx, real *y, int64_t ldy, const real *init, int64_t lanes, int64_t last)
+                     int64_t ldx, real *y, int64_t ldy, int64_t ahead, const real *init, int64_t lanes, int64_t last)
 {
     const vec start = init ? broadcast(*init) : zero();
     for (int64_t next = 0; next < lanes; next += VL) {
         int64_t q = cf_max(0, cf_min(next, lanes - VL));
         vec acc[CF_REGISTERS];
         CF_UNROLL for (int r = 0; r < mr; r++) acc[r] = start;
+        fetch_rows(mr, y + q + ahead, ldy);
         strip_vector(mr, pieces, piece, koff, w, x + q, ldx, acc);
         real *to = y + q;
         int64_t whole = cf_min(lanes - q, VL), rest = cf_min(last - q, VL);
@@ -64,9 +75,10 @@ CF_INLINE void strip(int mr, int64_t pieces, const cf_piece *piece, const int32_
 
 #define CF_DEFINE_STRIP(mr)                                                                                          \
     static void strip_##mr(int64_t pieces, const cf_piece *piece, const int32_t *koff, const void *w, const void *x, \
-                           int64_t ldx, void *y, int64_t ldy, const void *init, int64_t lanes, int64_t last)         \
+                           int64_t ldx, void *y, int64_t ldy, int64_t ahead, const void *init, int64_t lanes,        \
+                           int64_t last)                                                                             \
     {                                                                                                                \
-        if (CF_STRIP_FITS(mr)) strip(mr, pieces, piece, koff, w, x, ldx, y, ldy, init, lanes, last);                 \
+        if (CF_STRIP_FITS(mr)) strip(mr, pieces, piece, koff, w, x, ldx, y, ldy, ahead, init, lanes, last);          \
     }
 #define CF_STRIP_ENTRY(mr) CF_STRIP_FITS(mr) ? strip_##mr : 0,
 #define CF_EACH_STRIP(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -80,6 +92,7 @@ CF_INLINE void sums_step(int height, int columns, int mr, const real *dy, int64_
                          const int32_t *koff, int64_t ldx, int64_t lo, int64_t hi, vec acc[])
 {
     vec g[CF_SUM_ROWS];
+    CF_UNROLL for (int r = 0; r < mr; r++) __builtin_prefetch(dy + r * ldy + ROWS_AHEAD);
     CF_UNROLL for (int r = 0; r < mr; r++) g[r] = hi - lo == VL ? load(dy + r * ldy) : load_lanes(dy + r * ldy, lo, hi);
     CF_UNROLL for (int k = 0; k < columns; k++)
     {

@@ -45,6 +45,7 @@ typedef struct {
     void *y;
     int64_t rows, lanes, last; /* lanes of the last row */
     int64_t ldx, ldy;
+    int buffered; /* y stays in a cache */
 } sheet;
 
 /* Strips of rows `apart` from each other. */
@@ -53,14 +54,14 @@ static void run_strips(const sheet *s)
     const cf_kernels *kn = s->j->kn;
     int64_t apart = s->phase->apart, size = kn->size;
     for (int64_t e = 0; e < cf_min(apart, s->rows); e++) {
-        int64_t rows = cf_ceil_div(s->rows - e, apart), strips = cf_ceil_div(rows, s->j->p->strip_rows);
-        for (int64_t i = 0; i < strips; i++) {
-            int64_t begin = cf_part(rows, strips, i), mr = cf_part(rows, strips, i + 1) - begin;
-            int64_t r = e + begin * apart, to = r + (mr - 1) * apart;
+        int64_t rows = cf_ceil_div(s->rows - e, apart), strips = cf_ceil_div(rows, s->j->p->strip_rows), begin = 0;
+        for (int64_t i = 1; i <= strips; i++) {
+            int64_t end = cf_part(rows, strips, i), mr = end - begin, r = e + begin * apart, to = r + (mr - 1) * apart;
+            begin = end;
             kn->strip[mr](s->phase->end - s->phase->piece, s->j->pieces + s->phase->piece,
                           s->j->koff + s->phase->column, s->w, cf_at_const(s->x, r * s->ldx, size), apart * s->ldx,
-                          cf_at(s->y, r * s->ldy, size), apart * s->ldy, s->init, s->lanes,
-                          to == s->rows - 1 ? s->last : s->lanes);
+                          cf_at(s->y, r * s->ldy, size), apart * s->ldy, s->buffered ? 0 : mr * apart * s->ldy, s->init,
+                          s->lanes, to == s->rows - 1 ? s->last : s->lanes);
         }
     }
 }
@@ -109,6 +110,7 @@ static void run_row_phases(const job *j, const cf_depthwise_phase *phase, const 
     for (int64_t i = 0; i < a[2].dstep; i++) {
         void *to = p->buffer_ld ? cf_at(buffer, i * p->slab.block[1] * p->buffer_ld, size) : y;
         sheet s = {.j = j, .phase = &phase[i], .w = cf_at_const(w, phase[i].taps, size), .init = init, .x = x, .y = to};
+        s.buffered = p->buffer_ld > 0;
         run_slice(&s, r, p->buffer_ld ? p->buffer_ld : a[1].dstep * a[2].dst);
     }
     if (p->buffer_ld) put_rows(j, phase, r, buffer, y, rows);

@@ -52,7 +52,8 @@ static void one_strip(check *c, int64_t mr, int64_t lanes)
     for (int64_t r = 0; r < mr; r++)
         for (int64_t q = 0; q < (r < mr - 1 ? lanes : t.last); q++)
             check_put(c, expected, r * t.ldy + q, strip_point(c, &t, w, r, q) + (has_bias ? check_get(c, bias, 0) : 0));
-    c->kn->strip[mr](t.pieces, t.piece, t.koff, w, t.x, t.ldx, t.y, t.ldy, has_bias ? bias : NULL, lanes, t.last);
+    c->kn->strip[mr](t.pieces, t.piece, t.koff, w, t.x, t.ldx, t.y, t.ldy, mr * t.ldy, has_bias ? bias : NULL, lanes,
+                     t.last);
     check_equal(c, t.y, expected, size, "strip");
     void *all[] = {w, bias, expected, t.x, t.y};
     for (int i = 0; i < 5; i++) free(all[i]);
