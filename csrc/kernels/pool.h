@@ -18,13 +18,14 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  *
  * reduce_rows        y[l*ldy + q] = op over r of x[l*step + r*ldx + q], and over itself unless `start`;  l < lines
  * reduce_rows_index  the maximum, with at[l*ldy + q] = its index; x[i] has the index index0 + i
- * reduce_taps        y[r*n + q] = op over t of x[r*ldx + q*step + t*dil]
+ * reduce_taps        y[r*n + q] = op over t of x[r*ldx + q*step + t*dil]; a sum / divisor
  * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is nowhere; x[i] has index at[i]
  * reduce_spans       y[q] = op over start[q] <= i < end[q] of x[i], no span being empty
  * reduce_spans_index the maximum of each span, with index as reduce_taps_index
  * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q]);  no counts if `count` is NULL
- * spread_taps        y[q*step + t*dil] += x[q]: the adjoint of a sum by reduce_taps
- * spread_spans       y[i] += x[q] for start[q] <= i < end[q]: the adjoint of a sum by reduce_spans
+ * spread_taps        y[i] = sum of x[q], q*step + t*dil == i,  i < len: the adjoint of a sum by reduce_taps
+ * spread_spans       y[i] = sum of x[q], start[q] <= i < end[q],  i < len: the adjoint of a sum by reduce_spans
+ * fill_columns       y[r*ldy + q] = value
  * scatter_add        y[index[q]] += x[q], in ascending q, but for negative indices
  * scatter_set        y[index[q]] = x[q], in ascending q
  * gather             y[q] = x[index[q]]
@@ -36,7 +37,7 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
     X(reduce_rows_index, (int start, int64_t lines, int64_t n, int64_t rows, const void *x, int64_t ldx, int64_t step, \
                           int64_t index0, void *y, void *at, int64_t ldy))                                             \
     X(reduce_taps, (cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,    \
-                    int64_t ldx, void *y))                                                                             \
+                    int64_t ldx, double divisor, void *y))                                                             \
     X(reduce_taps_index, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,             \
                           const void *at, int64_t ldx, int64_t base, void *y, int64_t *index))                         \
     X(reduce_spans, (cf_pool_op op, int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))      \
@@ -44,8 +45,9 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
                            int64_t base, void *y, int64_t *index))                                                     \
     X(divide_rows, (int64_t rows, int64_t n, double factor, const int32_t *row_count, const int32_t *count,            \
                     const void *x, void *y))                                                                           \
-    X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, void *y))                       \
-    X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, void *y))                     \
+    X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, int64_t len, void *y))          \
+    X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, int64_t len, void *y))        \
+    X(fill_columns, (int64_t rows, int64_t n, double value, void *y, int64_t ldy))                                     \
     X(scatter_add, (int64_t n, const int64_t *index, const void *x, void *y))                                          \
     X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                          \
     X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                               \

@@ -22,45 +22,62 @@ CF_INLINE int beats(real v, lane at, real m, lane best)
     return (v > m) | ((v == m) & !later) | ((v != v) & ((m == m) | later));
 }
 
-#if VL > 1
-CF_INLINE vec combine_lanes(cf_pool_op op, vec a, vec b)
-{
-    ivec take = (b > a) | (b != b);
-    return op == CF_POOL_MAX ? (vec)((take & (ivec)b) | (~take & (ivec)a)) : a + b;
-}
-#else
-CF_INLINE vec combine_lanes(cf_pool_op op, vec a, vec b) { return combine(op, a, b); }
-#endif
+CF_INLINE vec combine_lanes(cf_pool_op op, vec a, vec b) { return op == CF_POOL_MAX ? larger_lanes(a, b) : a + b; }
 
 /* ---- down the rows */
 
-/* `count` lanes of a line.  Lines may be shorter than a vector, so that the rest of one is all there is. */
-CF_INLINE void reduce_lanes(cf_pool_op op, int start, int64_t count, int64_t rows, const real *x, int64_t ldx, real *y)
+/* Lanes of y from `rows` rows of x, or of y and them; of rows that lie apart in the source, those that come later are fetched. */
+CF_INLINE vec column_of(cf_pool_op op, int start, int64_t rows, int apart, const real *x, int64_t ldx, const real *y)
 {
-    vec v = count == VL ? load(start ? x : y) : load_part(start ? x : y, count);
-    for (int64_t r = start; r < rows; r++)
-        v = combine_lanes(op, v, count == VL ? load(x + r * ldx) : load_part(x + r * ldx, count));
-    if (count == VL) store(y, v);
-    else store_part(y, v, count);
+    vec v = load(start ? x : y);
+    if (apart && start) __builtin_prefetch(x + ROWS_AHEAD);
+    for (int64_t r = start; r < rows; r++) {
+        v = combine_lanes(op, v, load(x + r * ldx));
+        if (apart || r == rows - 1) __builtin_prefetch(x + r * ldx + ROWS_AHEAD);
+    }
+    return v;
 }
 
+/* Lines shorter than a vector. */
+CF_INLINE void short_row(cf_pool_op op, int start, int64_t n, int64_t rows, const real *x, int64_t ldx, real *y)
+{
+    for (int64_t q = 0; q < n; q++) {
+        real v = start ? x[q] : y[q];
+        for (int64_t r = start; r < rows; r++) v = combine(op, v, x[r * ldx + q]);
+        y[q] = v;
+    }
+}
+
+/* The last vector of a line ends where the line does; it is made before others change what it is made of. */
 CF_INLINE void rows_of(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const real *x, int64_t ldx,
                        int64_t step, real *y, int64_t ldy)
 {
+    const int apart = step > ldx;
     for (int64_t l = 0; l < lines; l++, x += step, y += ldy) {
-        int64_t q = 0;
-        for (; q + VL <= n; q += VL) reduce_lanes(op, start, VL, rows, x + q, ldx, y + q);
-        if (q < n) reduce_lanes(op, start, n - q, rows, x + q, ldx, y + q);
+        if (n < VL) {
+            short_row(op, start, n, rows, x, ldx, y);
+            continue;
+        }
+        vec last = column_of(op, start, rows, apart, x + n - VL, ldx, y + n - VL);
+        for (int64_t q = 0; q + VL < n; q += VL) store(y + q, column_of(op, start, rows, apart, x + q, ldx, y + q));
+        store(y + n - VL, last);
     }
+}
+
+/* Two and three rows are met most, and faster where the compiler knows. */
+CF_INLINE void some_rows_of(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const real *x,
+                            int64_t ldx, int64_t step, real *y, int64_t ldy)
+{
+    if (start && rows == 2) rows_of(op, 1, lines, n, 2, x, ldx, step, y, ldy);
+    else if (start && rows == 3) rows_of(op, 1, lines, n, 3, x, ldx, step, y, ldy);
+    else rows_of(op, start, lines, n, rows, x, ldx, step, y, ldy);
 }
 
 static void CF_NAME(reduce_rows)(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const void *x,
                                  int64_t ldx, int64_t step, void *y, int64_t ldy)
 {
-    if (op == CF_POOL_SUM) rows_of(CF_POOL_SUM, start, lines, n, rows, x, ldx, step, y, ldy);
-    else if (start && rows == 2) rows_of(CF_POOL_MAX, 1, lines, n, 2, x, ldx, step, y, ldy);
-    else if (start && rows == 3) rows_of(CF_POOL_MAX, 1, lines, n, 3, x, ldx, step, y, ldy);
-    else rows_of(CF_POOL_MAX, start, lines, n, rows, x, ldx, step, y, ldy);
+    if (op == CF_POOL_SUM) some_rows_of(CF_POOL_SUM, start, lines, n, rows, x, ldx, step, y, ldy);
+    else some_rows_of(CF_POOL_MAX, start, lines, n, rows, x, ldx, step, y, ldy);
 }
 
 /* Row b, whose elements have the indices from `row` on, after what y and at hold; or after row a, from `row_a` on. */
@@ -103,6 +120,52 @@ CF_INLINE real across(cf_pool_op op, vec v)
     }
     return lanes[0];
 }
+
+/* Adjacent pairs of a and b. */
+CF_INLINE vec pairs(cf_pool_op op, vec a, vec b) { return combine_lanes(op, even_lanes(a, b), odd_lanes(a, b)); }
+
+CF_INLINE vec taps_apart(cf_pool_op op, int64_t taps, int64_t dil, const real *x)
+{
+    vec v = load(x);
+    for (int64_t t = 1; t < taps; t++) v = combine_lanes(op, v, load(x + t * dil));
+    return v;
+}
+
+/* Windows two points apart, of at least two; nothing is read behind the last. */
+CF_INLINE vec taps_by_2(cf_pool_op op, int64_t taps, const real *x)
+{
+    vec v = pairs(op, load(x), load(x + VL));
+    int64_t t = 2;
+    for (; t + 1 < taps; t += 2) v = combine_lanes(op, v, pairs(op, load(x + t), load(x + t + VL)));
+    return t < taps ? combine_lanes(op, v, odd_lanes(load(x + t - 1), load(x + t - 1 + VL))) : v;
+}
+
+CF_INLINE vec taps_4_by_4(cf_pool_op op, const real *x)
+{
+    return pairs(op, pairs(op, load(x), load(x + VL)), pairs(op, load(x + 2 * VL), load(x + 3 * VL)));
+}
+
+/* Where windows are met in vectors: step 1; 2, undilated and more than a point; 4 by 4. */
+CF_INLINE int is_vectorised(int64_t step, int64_t taps, int64_t dil)
+{
+    return step == 1 || (dil == 1 && ((step == 2 && taps > 1) || (step == 4 && taps == 4)));
+}
+
+/* n >= VL: the last vector ends where the row does. */
+CF_INLINE void taps_in_vectors(cf_pool_op op, int64_t step, int64_t n, int64_t taps, int64_t dil, const real *x,
+                               real divisor, real *y)
+{
+    const vec by = broadcast(divisor);
+    for (int64_t next = 0; next < n; next += VL) {
+        int64_t q = cf_min(next, n - VL);
+        vec v = step == 1   ? taps_apart(op, taps, dil, x + q)
+                : step == 2 ? taps_by_2(op, taps, x + 2 * q)
+                            : taps_4_by_4(op, x + 4 * q);
+        if (step > 1) __builtin_prefetch(x + q * step + ROWS_AHEAD);
+        if (step > 2) __builtin_prefetch(x + q * step + 2 * VL + ROWS_AHEAD);
+        store(y + q, op == CF_POOL_SUM ? v / by : v);
+    }
+}
 #endif
 
 /* One window of adjacent points: lanes first, then across them. */
@@ -113,7 +176,10 @@ CF_INLINE real run_of(cf_pool_op op, int64_t n, const real *x)
 #if VL > 1
     if (n >= VL) {
         vec lanes = load(x);
-        for (i = VL; i + VL <= n; i += VL) lanes = combine_lanes(op, lanes, load(x + i));
+        for (i = VL; i + VL <= n; i += VL) {
+            __builtin_prefetch(x + i + ROWS_AHEAD);
+            lanes = combine_lanes(op, lanes, load(x + i));
+        }
         total = across(op, lanes);
     }
 #endif
@@ -121,42 +187,45 @@ CF_INLINE real run_of(cf_pool_op op, int64_t n, const real *x)
     return total;
 }
 
-CF_INLINE void taps_of(cf_pool_op op, int64_t step, int64_t n, int64_t taps, int64_t dil, const real *restrict x,
-                       real *restrict y)
+CF_INLINE void taps_one_by_one(cf_pool_op op, int64_t step, int64_t n, int64_t taps, int64_t dil, const real *x,
+                               real divisor, real *y)
 {
-    if (taps == 1)
-        for (int64_t q = 0; q < n; q++) y[q] = x[q * step];
-    else
-        for (int64_t q = 0; q < n; q++) y[q] = combine(op, x[q * step], x[q * step + dil]);
-    for (int64_t t = 2; t < taps; t += 2) {
-        const real *restrict a = x + t * dil, *restrict b = a + dil;
-        if (t + 1 < taps)
-            for (int64_t q = 0; q < n; q++) y[q] = combine(op, combine(op, y[q], a[q * step]), b[q * step]);
-        else
-            for (int64_t q = 0; q < n; q++) y[q] = combine(op, y[q], a[q * step]);
+    for (int64_t q = 0; q < n; q++) {
+        real v = x[q * step];
+        for (int64_t t = 1; t < taps; t++) v = combine(op, v, x[q * step + t * dil]);
+        y[q] = op == CF_POOL_SUM ? v / divisor : v;
     }
 }
 
 /* Taps from which on a window is read along, not across: no vector is longer. */
 enum { CF_LONG_RUN = 16 };
 
-CF_INLINE void taps_of_step(cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step,
-                            const real *x, int64_t ldx, real *y)
+CF_INLINE void taps_of(cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const real *x,
+                       int64_t ldx, real divisor, real *y)
 {
     for (int64_t r = 0; r < rows; r++, x += ldx, y += n) {
-        if (VL > 1 && dil == 1 && taps >= CF_LONG_RUN && step > 2)
-            for (int64_t q = 0; q < n; q++) y[q] = run_of(op, taps, x + q * step);
-        else if (step == 1) taps_of(op, 1, n, taps, dil, x, y);
-        else if (step == 2 && dil == 1) taps_of(op, 2, n, taps, 1, x, y);
-        else taps_of(op, step, n, taps, dil, x, y);
+#if VL > 1
+        if (n >= VL && is_vectorised(step, taps, dil)) {
+            if (step == 1 && taps == 3) taps_in_vectors(op, 1, n, 3, dil, x, divisor, y);
+            else if (step == 1) taps_in_vectors(op, 1, n, taps, dil, x, divisor, y);
+            else if (step == 2 && taps == 2) taps_in_vectors(op, 2, n, 2, 1, x, divisor, y);
+            else if (step == 2 && taps == 3) taps_in_vectors(op, 2, n, 3, 1, x, divisor, y);
+            else if (step == 2) taps_in_vectors(op, 2, n, taps, 1, x, divisor, y);
+            else taps_in_vectors(op, 4, n, 4, 1, x, divisor, y);
+            continue;
+        }
+#endif
+        if (dil == 1 && taps >= CF_LONG_RUN && step > 2)
+            for (int64_t q = 0; q < n; q++) y[q] = run_of(op, taps, x + q * step) / (op == CF_POOL_SUM ? divisor : 1);
+        else taps_one_by_one(op, step, n, taps, dil, x, divisor, y);
     }
 }
 
 static void CF_NAME(reduce_taps)(cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step,
-                                 const void *x, int64_t ldx, void *y)
+                                 const void *x, int64_t ldx, double divisor, void *y)
 {
-    if (op == CF_POOL_MAX) taps_of_step(CF_POOL_MAX, rows, n, taps, dil, step, x, ldx, y);
-    else taps_of_step(CF_POOL_SUM, rows, n, taps, dil, step, x, ldx, y);
+    if (op == CF_POOL_MAX) taps_of(CF_POOL_MAX, rows, n, taps, dil, step, x, ldx, 1, y);
+    else taps_of(CF_POOL_SUM, rows, n, taps, dil, step, x, ldx, (real)divisor, y);
 }
 
 CF_INLINE int64_t widened(lane at, int64_t base) { return at == CF_LANE_MAX ? -1 : base + at; }
@@ -243,39 +312,53 @@ CF_INLINE void spread_tap(int64_t step, int64_t n, const real *restrict x, real 
     for (int64_t q = 0; q < n; q++) y[q * step] += x[q];
 }
 
-/* Few long windows: along each of them. */
-CF_INLINE void spread_runs(int64_t n, int64_t taps, int64_t step, const real *restrict x, real *restrict y)
+/* Windows that adjoin. */
+CF_INLINE void spread_adjoining(int64_t n, int64_t taps, const real *restrict x, real *restrict y)
 {
-    for (int64_t q = 0; q < n; q++)
-        for (int64_t t = 0; t < taps; t++) y[q * step + t] += x[q];
+    int64_t q = 0;
+#if VL > 1
+    for (; taps == 2 && q + VL <= n; q += VL) {
+        vec v = load(x + q);
+        store(y + 2 * q, zip_low(v, v));
+        store(y + 2 * q + VL, zip_high(v, v));
+    }
+#endif
+    for (; q < n; q++)
+        for (int64_t t = 0; t < taps; t++) y[q * taps + t] = x[q];
 }
 
-static void CF_NAME(spread_taps)(int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x_, void *y_)
+static void CF_NAME(spread_taps)(int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x_, int64_t len,
+                                 void *y_)
 {
     const real *restrict x = x_;
     real *restrict y = y_;
-    int64_t t = 0;
-    if (dil == 1 && taps > n) {
-        spread_runs(n, taps, step, x, y);
+    if (dil == 1 && taps == step && len == n * taps) {
+        spread_adjoining(n, taps, x, y);
         return;
     }
-    for (; step == 2 && dil == 1 && t + 1 < taps; t += 2, y += 2)
-        for (int64_t q = 0; q < n; q++) {
-            y[2 * q] += x[q];
-            y[2 * q + 1] += x[q];
-        }
-    for (; t < taps; t++, y += dil) {
+    memset(y, 0, (size_t)len * sizeof *y);
+    for (int64_t t = 0; t < taps; t++, y += dil) {
         if (step == 1) spread_tap(1, n, x, y);
+        else if (step == 2) spread_tap(2, n, x, y);
         else spread_tap(step, n, x, y);
     }
 }
 
-static void CF_NAME(spread_spans)(int64_t n, const int64_t *start, const int64_t *end, const void *x_, void *y_)
+static void CF_NAME(spread_spans)(int64_t n, const int64_t *start, const int64_t *end, const void *x_, int64_t len,
+                                  void *y_)
 {
     const real *x = x_;
     real *y = y_;
+    memset(y, 0, (size_t)len * sizeof *y);
     for (int64_t q = 0; q < n; q++)
         for (int64_t i = start[q]; i < end[q]; i++) y[i] += x[q];
+}
+
+static void CF_NAME(fill_columns)(int64_t rows, int64_t n, double value, void *y_, int64_t ldy)
+{
+    real *y = y_;
+    for (int64_t q = 0; q < n; q++)
+        for (int64_t r = 0; r < rows; r++) y[r * ldy + q] = (real)value;
 }
 
 /* ---- by index */
@@ -300,35 +383,6 @@ static void CF_NAME(gather)(int64_t n, const int64_t *index, const void *x_, voi
     const real *restrict x = x_;
     real *restrict y = y_;
     for (int64_t q = 0; q < n; q++) y[q] = x[index[q]];
-}
-
-/* ---- powers */
-
-CF_INLINE real raised(real v, double exponent)
-{
-    if (exponent == 1) return v;
-    if (exponent == 2) return v * v;
-    if (exponent == 0.5) return CF_BUILTIN(sqrt)(v);
-    if (exponent == -0.5) return 1 / CF_BUILTIN(sqrt)(v);
-    return CF_BUILTIN(pow)(v, (real)exponent);
-}
-
-static void CF_NAME(power)(int64_t n, double factor, double exponent, const void *x_, void *y_)
-{
-    const real *x = x_;
-    real *y = y_;
-    for (int64_t q = 0; q < n; q++) y[q] = raised((real)factor * x[q], exponent);
-}
-
-static void CF_NAME(power_backward)(int64_t n, double factor, double exponent, int flat_at_zero, const void *x_,
-                                    const void *dy_, void *dx_)
-{
-    const real *x = x_, *dy = dy_, scale = (real)(exponent * factor);
-    real *dx = dx_;
-    for (int64_t q = 0; q < n; q++) {
-        real slope = scale * raised((real)factor * x[q], exponent - 1);
-        dx[q] = flat_at_zero && x[q] == 0 ? 0 : dy[q] * slope;
-    }
 }
 
 #if CF_VBYTES == 64 && !defined(__clang__)

@@ -13,6 +13,7 @@
 #include "pack.inc.c"
 #include "peak.inc.c"
 #include "pool.inc.c"
+#include "power.inc.c"
 #include "rows.inc.c"
 #include "columns.inc.c"
 #include "softmax.inc.c"

@@ -121,6 +121,41 @@ CF_INLINE void store_part(real *p, vec v, int64_t n)
 #endif
 CF_INLINE vec load_part(const real *p, int64_t n) { return load_lanes(p, 0, n); }
 
+/* b where it is larger than a or NaN, else a: hardware takes the second operand where one is NaN. */
+#if CF_VBYTES == 64 && CF_DOUBLE
+CF_INLINE vec larger_lanes(vec a, vec b)
+{
+    return (vec)_mm512_mask_mov_pd(_mm512_max_pd(b, a), _mm512_cmp_pd_mask(b, b, _CMP_UNORD_Q), b);
+}
+#elif CF_VBYTES == 64
+CF_INLINE vec larger_lanes(vec a, vec b)
+{
+    return (vec)_mm512_mask_mov_ps(_mm512_max_ps(b, a), _mm512_cmp_ps_mask(b, b, _CMP_UNORD_Q), b);
+}
+#elif CF_VBYTES == 32 && CF_DOUBLE
+CF_INLINE vec larger_lanes(vec a, vec b)
+{
+    return (vec)_mm256_blendv_pd(_mm256_max_pd(b, a), b, _mm256_cmp_pd(b, b, _CMP_UNORD_Q));
+}
+#elif CF_VBYTES == 32
+CF_INLINE vec larger_lanes(vec a, vec b)
+{
+    return (vec)_mm256_blendv_ps(_mm256_max_ps(b, a), b, _mm256_cmp_ps(b, b, _CMP_UNORD_Q));
+}
+#elif VL > 1
+CF_INLINE vec larger_lanes(vec a, vec b)
+{
+    ivec take = (b > a) | (b != b);
+    return (vec)((take & (ivec)b) | (~take & (ivec)a));
+}
+#else
+CF_INLINE vec larger_lanes(vec a, vec b) { return (b > a) | (b != b) ? b : a; }
+#endif
+
+/* Reals from what is read of a row to what is fetched meanwhile, of rows that come later: with 6 KB of floats depthwise
+ * convolution of 56x56 planes took 14 % less time, with 2 KB nearly as little (Zen 3, from memory). */
+enum { ROWS_AHEAD = 1536 };
+
 /* dst[i] = src[i], i < n, reading and writing nothing else. */
 CF_INLINE void copy(real *restrict dst, const real *restrict src, int64_t n)
 {
@@ -139,33 +174,39 @@ CF_INLINE double lane_sum(vec v)
     return total;
 }
 
-/* Interleave: low = a0 b0 a1 b1 ..., high = the upper halves.  Even: a0 a2 ... b0 b2 ... */
+/* Interleave: low = a0 b0 a1 b1 ..., high = the upper halves.  Even: a0 a2 ... b0 b2 ..., odd: the others. */
 #if VL > 1
 #if VL == 2
 #define CF_LOW 0, 2
 #define CF_HIGH 1, 3
 #define CF_EVEN 0, 2
+#define CF_ODD 1, 3
 #elif VL == 4
 #define CF_LOW 0, 4, 1, 5
 #define CF_HIGH 2, 6, 3, 7
 #define CF_EVEN 0, 2, 4, 6
+#define CF_ODD 1, 3, 5, 7
 #elif VL == 8
 #define CF_LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define CF_HIGH 4, 12, 5, 13, 6, 14, 7, 15
 #define CF_EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define CF_ODD 1, 3, 5, 7, 9, 11, 13, 15
 #else
 #define CF_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define CF_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #define CF_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define CF_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #endif
 #if defined(__clang__)
 CF_INLINE vec zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, CF_LOW); }
 CF_INLINE vec zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, CF_HIGH); }
 CF_INLINE vec even_lanes(vec a, vec b) { return __builtin_shufflevector(a, b, CF_EVEN); }
+CF_INLINE vec odd_lanes(vec a, vec b) { return __builtin_shufflevector(a, b, CF_ODD); }
 #else
 CF_INLINE vec zip_low(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_LOW}); }
 CF_INLINE vec zip_high(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_HIGH}); }
 CF_INLINE vec even_lanes(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_EVEN}); }
+CF_INLINE vec odd_lanes(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_ODD}); }
 #endif
 #endif
 

@@ -60,8 +60,7 @@ static void fill(const job *j, int64_t rows, void *line, void *at, int64_t first
 {
     int64_t size = j->kn->size, n = last - first;
     if (n <= 0) return;
-    j->kn->gather_rows(cf_at(line, first, size), j->p->ld, NULL, 0, rows, n, 0, 0, 1,
-                       j->op == CF_POOL_MAX ? -INFINITY : 0);
+    j->kn->fill_columns(rows, n, j->op == CF_POOL_MAX ? -INFINITY : 0, cf_at(line, first, size), j->p->ld);
     for (int64_t i = 0; at && i < rows * n; i++) {
         int64_t to = i / n * j->p->ld + first + i % n;
         if (size == 8) ((int64_t *)at)[to] = INT64_MAX;
@@ -97,6 +96,15 @@ static void fill_lines(const job *j, const block *b, int64_t h, int64_t rows, vo
     if (!empty) fill(j, rows, line, at, b->right, ld);
 }
 
+/* What the sums of a block are divided by, before the points of each row and column if these differ. */
+static double divisor_of(const cf_pool_plan *p, const block *b)
+{
+    const cf_pool_desc *d = &p->desc;
+    if (d->divisor != 0) return d->divisor;
+    double slices = (double)cf_pool_points(d, 0, b->o);
+    return p->uniform ? slices * (double)(cf_pool_points(d, 1, 0) * cf_pool_points(d, 2, 0)) : slices;
+}
+
 /* Lines whose windows do not overlap are one long line. */
 static void join_lines(const cf_pool_desc *d, int64_t ld, int64_t *rows, int64_t *n)
 {
@@ -114,7 +122,9 @@ static void reduce_lines(const job *j, const block *b, const void *line, const v
     join_lines(d, ld, &rows, &n);
     if (!d->adaptive && at)
         j->kn->reduce_taps_index(rows, n, d->kernel[2], d->dil[2], d->stride[2], line, at, ld, base, y, index);
-    else if (!d->adaptive) j->kn->reduce_taps(j->op, rows, n, d->kernel[2], d->dil[2], d->stride[2], line, ld, y);
+    else if (!d->adaptive)
+        j->kn->reduce_taps(j->op, rows, n, d->kernel[2], d->dil[2], d->stride[2], line, ld,
+                           j->p->uniform ? divisor_of(j->p, b) : 1, y);
     for (int64_t r = 0; r < rows && d->adaptive; r++) {
         const void *row = cf_at_const(line, r * ld, size);
         if (at)
@@ -126,11 +136,8 @@ static void reduce_lines(const job *j, const block *b, const void *line, const v
 
 static void divide(const job *j, const block *b, const void *x, void *y)
 {
-    const cf_pool_desc *d = &j->p->desc;
-    double factor = d->divisor != 0 ? d->divisor : (double)cf_pool_points(d, 0, b->o);
-    if (j->p->uniform && d->divisor == 0) factor *= (double)(cf_pool_points(d, 1, 0) * cf_pool_points(d, 2, 0));
-    j->kn->divide_rows(b->h1 - b->h0, b->n, factor, j->row_count + b->h0, j->p->uniform ? NULL : j->count + b->q0, x,
-                       y);
+    j->kn->divide_rows(b->h1 - b->h0, b->n, divisor_of(j->p, b), j->row_count + b->h0,
+                       j->p->uniform ? NULL : j->count + b->q0, x, y);
 }
 
 static void pool_block(const job *j, int64_t task, int thread)
@@ -152,27 +159,27 @@ static void pool_block(const job *j, int64_t task, int thread)
         }
         reduce_lines(j, &b, line, at, p->ld, to);
     }
-    if (j->op == CF_POOL_SUM) divide(j, &b, y, y);
+    if (j->op == CF_POOL_SUM && (d->adaptive || !p->uniform)) divide(j, &b, y, y);
 }
 
 /* The gradient of a block, divided, spread along its lines. */
 static void spread_lines(const job *j, const block *b, const void *dy, void *line)
 {
     const cf_pool_desc *d = &j->p->desc;
-    int64_t rows = b->h1 - b->h0, n = b->n, ld = j->p->ld, size = j->kn->size;
-    void *divided = cf_at(line, rows * ld, size);
+    int64_t rows = b->h1 - b->h0, n = b->n, ld = j->p->ld, size = j->kn->size, len = rows * ld;
+    void *divided = cf_at(line, len, size);
     divide(j, b, dy, divided);
-    memset(line, 0, (size_t)(rows * ld * size));
     join_lines(d, ld, &rows, &n);
+    if (rows > 1) len = ld;
     for (int64_t r = 0; r < rows; r++) {
         const void *from = cf_at(divided, r * n, size);
         void *to = cf_at(line, r * ld, size);
-        if (d->adaptive) j->kn->spread_spans(n, j->start, j->end, from, to);
-        else j->kn->spread_taps(n, d->kernel[2], d->dil[2], d->stride[2], from, to);
+        if (d->adaptive) j->kn->spread_spans(n, j->start, j->end, from, len, to);
+        else j->kn->spread_taps(n, d->kernel[2], d->dil[2], d->stride[2], from, len, to);
     }
 }
 
-/* Row r of the windows of a block, in one slice. */
+/* Row r of the windows of a block, in one slice: added, or written where all of the slice is written once. */
 static void add_window_row(const job *j, const block *b, const void *line, int64_t r, void *slice)
 {
     const cf_pool_desc *d = &j->p->desc;
@@ -180,8 +187,10 @@ static void add_window_row(const job *j, const block *b, const void *line, int64
     cf_valid_range(b->h1 - b->h0, top, step, d->in[1], &first, &last);
     if (first == last) return;
     void *to = cf_at(slice, row_at(d, 0, top + first * step) + b->from + b->left, size);
-    j->kn->add_rows(to, step * d->in[2], 1, cf_at_const(line, first * j->p->ld + b->left, size), j->p->ld, last - first,
-                    b->right - b->left);
+    const void *from = cf_at_const(line, first * j->p->ld + b->left, size);
+    int64_t rows = last - first, width = b->right - b->left;
+    if (j->p->covers) j->kn->scatter_rows(to, step * d->in[2], 1, from, j->p->ld, rows, width);
+    else j->kn->add_rows(to, step * d->in[2], 1, from, j->p->ld, rows, width);
 }
 
 /* The lines of a block, added to the rows of the windows. */
@@ -213,7 +222,7 @@ static void spread_task(const job *j, int64_t task, int thread)
         from = b.h0 * d->stride[1];
         rows = b.h1 * d->stride[1] - from;
     }
-    memset(cf_at(j->y, from * d->in[2], j->kn->size), 0, (size_t)(rows * d->in[2] * j->kn->size));
+    if (!j->p->covers) memset(cf_at(j->y, from * d->in[2], j->kn->size), 0, (size_t)(rows * d->in[2] * j->kn->size));
     for (int64_t i = 0; i < blocks; i++) {
         block b = block_of(j->p, task * blocks + i);
         spread_block(j, &b, cf_at(j->scratch, thread, j->p->scratch_bytes));

@@ -29,6 +29,7 @@ typedef struct {
     int64_t row_blocks, column_blocks, ld;
     int in_place; /* the source itself is the line */
     int apart;    /* no two blocks of rows share input rows */
+    int covers;   /* each input row is in one window of rows, and these are written whole */
     int uniform;  /* all windows of a slice have as many points */
     int64_t start_at, end_at, count_at,
         row_count_at;   /* tables: windows of output columns; points of columns and rows */

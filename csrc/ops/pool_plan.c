@@ -69,6 +69,26 @@ static int is_uniform(const cf_pool_desc *d, int axis)
     return 1;
 }
 
+/* The gradient of an average whose windows overlap most is an average: of the windows of the output that a point is in.
+ * Whether this is one. */
+static int turn_round(cf_pool_desc *d)
+{
+    double points = 1;
+    for (int i = 0; i < 3; i++) {
+        if (d->adaptive || d->stride[i] > 1 || (d->divisor == 0 && !is_uniform(d, i))) return 0;
+        points *= (double)cf_pool_points(d, i, 0);
+    }
+    if (d->divisor == 0) d->divisor = points;
+    for (int i = 0; i < 3; i++) {
+        int64_t reach = (d->kernel[i] - 1) * d->dil[i], in = d->in[i];
+        d->in[i] = d->out[i];
+        d->out[i] = in;
+        d->pad[i] = reach - d->pad[i];
+        d->pad_hi[i] = reach - d->pad_hi[i];
+    }
+    return 1;
+}
+
 /* Reals under the windows of n points of a row, at least n steps: lines whose windows do not overlap are then one. */
 static int64_t line_of(const cf_pool_desc *d, int64_t n)
 {
@@ -122,8 +142,10 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     if (d->planes == 0 || cf_volume(d->out) == 0) return CF_OK;
     if (d->adaptive) make_plain(d);
     if (!d->adaptive) merge_whole_axes(d);
+    if (pass == CF_AVERAGE_POOL_BACKWARD && turn_round(d)) p->pass = pass = CF_AVERAGE_POOL;
     p->uniform = d->divisor != 0 || (is_uniform(d, 1) && is_uniform(d, 2)); /* joined planes are as their parts */
     if (!d->adaptive && pass != CF_MAX_POOL_INDEX) p->apart = join_planes(d);
+    p->covers = p->apart && d->kernel[1] == d->stride[1] && d->in[2] == d->out[2] * d->stride[2] && !d->pad[2];
     if (pass == CF_MAX_POOL_INDEX && !is_indexable(d)) return CF_TOO_LARGE;
     double work = (double)d->planes * (double)cf_max(cf_volume(d->in), cf_volume(d->out));
     if (work < CF_SERIAL_WORK) p->options.threads = 1;

@@ -17,6 +17,7 @@ typedef struct {
 
 int64_t check_random(check *c, int64_t low, int64_t high); /* low <= value <= high */
 void *check_array(check *c, int64_t n); /* integers in [-8, 8]; free() it */
+void *check_zeros(check *c, int64_t n);
 void *check_copy(check *c, const void *array, int64_t n);
 double check_get(const check *c, const void *array, int64_t i);
 void check_put(const check *c, void *array, int64_t i, double value);

@@ -18,6 +18,8 @@ void *check_array(check *c, int64_t n)
     return a;
 }
 
+void *check_zeros(check *c, int64_t n) { return calloc((size_t)n, (size_t)c->kn->size); }
+
 void *check_copy(check *c, const void *array, int64_t n)
 {
     void *a = malloc((size_t)(n * c->kn->size));

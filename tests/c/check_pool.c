@@ -123,9 +123,9 @@ static void one_reduce_taps(check *c, cf_pool_op op, int64_t n, int64_t taps)
         int64_t from = i / n * l.ldx + i % n * l.step;
         double v = check_get(c, x, from);
         for (int64_t t = 1; t < taps; t++) v = add(op, v, check_get(c, x, from + t * l.dil));
-        check_put(c, expected, i, v);
+        check_put(c, expected, i, op == CF_POOL_SUM ? v / 4 : v);
     }
-    c->kn->reduce_taps(op, l.rows, n, taps, l.dil, l.step, x, l.ldx, y);
+    c->kn->reduce_taps(op, l.rows, n, taps, l.dil, l.step, x, l.ldx, 4, y);
     check_equal(c, y, expected, l.rows * n, "reduce_taps");
     free(x);
     free(y);
@@ -240,14 +240,14 @@ void check_divide_rows(check *c)
 static void one_spread_taps(check *c, int64_t n, int64_t taps)
 {
     line_case l = line_of(c, n, taps);
-    int64_t size = (n - 1) * l.step + (taps - 1) * l.dil + 1;
-    void *x = check_array(c, n), *y = check_array(c, size), *expected = check_copy(c, y, size);
+    int64_t size = check_random(c, 0, 1) + cf_max(n * l.step, (n - 1) * l.step + (taps - 1) * l.dil + 1);
+    void *x = check_array(c, n), *y = check_array(c, size), *expected = check_zeros(c, size);
     for (int64_t q = 0; q < n; q++)
         for (int64_t t = 0; t < taps; t++) {
             int64_t i = q * l.step + t * l.dil;
             check_put(c, expected, i, check_get(c, expected, i) + check_get(c, x, q));
         }
-    c->kn->spread_taps(n, taps, l.dil, l.step, x, y);
+    c->kn->spread_taps(n, taps, l.dil, l.step, x, size, y);
     check_equal(c, y, expected, size, "spread_taps");
     free(x);
     free(y);
@@ -262,13 +262,24 @@ void check_spread_taps(check *c)
 
 void check_spread_spans(check *c)
 {
-    void *x = check_array(c, SPANS), *y = check_array(c, POINTS), *expected = check_copy(c, y, POINTS);
-    c->kn->spread_spans(SPANS, span_start, span_end, x, y);
+    void *x = check_array(c, SPANS), *y = check_array(c, POINTS), *expected = check_zeros(c, POINTS);
+    c->kn->spread_spans(SPANS, span_start, span_end, x, POINTS, y);
     for (int q = 0; q < SPANS; q++)
         for (int64_t i = span_start[q]; i < span_end[q]; i++)
             check_put(c, expected, i, check_get(c, expected, i) + check_get(c, x, q));
     check_equal(c, y, expected, POINTS, "spread_spans");
     free(x);
+    free(y);
+    free(expected);
+}
+
+void check_fill_columns(check *c)
+{
+    enum { ROWS = 3, WIDTH = 4, LD = 7 };
+    void *y = check_array(c, ROWS * LD), *expected = check_copy(c, y, ROWS * LD);
+    for (int64_t i = 0; i < ROWS * WIDTH; i++) check_put(c, expected, i / WIDTH * LD + i % WIDTH, -INFINITY);
+    c->kn->fill_columns(ROWS, WIDTH, -INFINITY, y, LD);
+    check_equal(c, y, expected, ROWS * LD, "fill_columns");
     free(y);
     free(expected);
 }
