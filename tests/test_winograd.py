@@ -16,6 +16,7 @@ from cnnfast._geometry import convolution as geometry
 Array = np.ndarray[Any, Any]
 
 OPS = [f"{family}{rank}d" for family in ("conv", "conv_transpose") for rank in (1, 2, 3)]
+PASSES = (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS)
 # Of the largest element, and of the root mean square.
 ALLOWED = {np.float32: (1e-5, 3e-6), np.float64: (1e-12, 1e-12)}
 
@@ -37,6 +38,8 @@ SIZES += [
     "n1c16w100_t8k9s3p1d2",
     "n1c8d4h5w6_t12k3s2p1a1",
 ]
+# Gradients of weights: more than a chunk of one thread, chunks that end in a group, more lattices than a sum has tiles.
+SIZES += ["n2c64h60w60_o64k3s1p1", "n1c96h80w80_o96k3s1p1g3", "n1c8w1000_o8k3s1p0d150"]
 
 
 def errors(got: Array, expected: Array) -> tuple[float, float]:
@@ -57,19 +60,45 @@ def check(what: str, run: Callable[..., Array], expected: Array) -> None:
     assert np.all(np.array(got) <= ALLOWED[results[0].dtype.type]), f"{what}: {got}"
 
 
-def check_problem(problem: Problem) -> None:
-    """Against plain sums in float64, of the same operands."""
-    double = {name: None if a is None else a.astype(np.float64) for name, a in problem.arrays.items()}
-    expected = problem._replace(arrays=double).forward(F, algo="direct")
+def conv_plan(which: int, op: str, shapes: list[Any], arguments: dict[str, Any], *settings: Any) -> _core.ConvPlan:
+    """The plan of a pass; `shapes` of input and weight, `settings` as in the plan, the algorithm by its name."""
+    family, rank = op[:-2], int(op[-2])
+    of = geometry.conv if family == "conv" else geometry.conv_transpose
+    order = ("stride", "padding", "output_padding", "groups", "dilation")
+    names = order if family == "conv_transpose" else ("stride", "padding", "dilation", "groups")
+    *how, algorithm = settings
+    problem = of(op, rank, *shapes, None, *[arguments[name] for name in names])
+    return _core.ConvPlan(which, problem, *how, shapes[1], _core.ALGORITHMS[algorithm])
+
+
+def weight_gradient(problem: Problem, grad: Array, algorithm: str) -> Array:
+    x, w = (problem.arrays[name] for name in ("input", "weight"))
+    isa, threads, _ = _config.how()
+    settings = isa, threads, x.dtype == np.float64, False, algorithm
+    run = conv_plan(_core.BACKWARD_WEIGHTS, problem.op, [x.shape, w.shape], problem.arguments, *settings)
+    return run(*((grad, x) if "transpose" in problem.op else (x, grad)))
+
+
+def check_problem(problem: Problem, rng: np.random.Generator) -> None:
+    """Result and gradient of the weights against plain sums in float64, of the same operands."""
+    double = problem._replace(
+        arrays={name: None if a is None else a.astype(np.float64) for name, a in problem.arrays.items()}
+    )
+    expected = double.forward(F, algo="direct")
+    if not expected.any():
+        return
+    check(str(problem), lambda: problem.forward(F, algo="winograd"), expected)
+    grad = rng.standard_normal(expected.shape).astype(problem.arrays["input"].dtype)
+    expected = weight_gradient(double, grad.astype(np.float64), "direct")
     if expected.any():
-        check(str(problem), lambda: problem.forward(F, algo="winograd"), expected)
+        check(f"dw of {problem}", lambda: weight_gradient(problem, grad, "winograd"), expected)
 
 
 @pytest.mark.parametrize("op", OPS)
 def test_random_problems(op: str, isa: int, dtype: Any, rng: np.random.Generator) -> None:
     draw = Draw(rng, dtype)
     for _ in range(40):
-        check_problem(solvable(op, draw, F))
+        check_problem(solvable(op, draw, F), rng)
 
 
 def drawn(text: str, dtype: Any, rng: np.random.Generator) -> Problem:
@@ -81,22 +110,18 @@ def drawn(text: str, dtype: Any, rng: np.random.Generator) -> Problem:
 
 @pytest.mark.parametrize("text", SIZES)
 def test_sizes_at_which_the_plan_changes(text: str, isa: int, dtype: Any, rng: np.random.Generator) -> None:
-    check_problem(drawn(text, dtype, rng))
+    check_problem(drawn(text, dtype, rng), rng)
 
 
 def plan(text: str, which: int, algorithm: str, exact: bool = False) -> dict[str, Any]:
     p = testing.Problem.parse(text)
-    of = geometry.conv if p.op == "conv" else geometry.conv_transpose
-    order = ("stride", "padding", "output_padding", "groups", "dilation")
-    names = order if "output_padding" in p.arguments else ("stride", "padding", "dilation", "groups")
-    problem = of(p.op, p.rank, p.input_shape, p.weight_shape, None, *[p.arguments[name] for name in names])
-    isa = _core.supported_isas()[-1]
-    return _core.ConvPlan(which, problem, isa, 2, False, exact, None, _core.ALGORITHMS[algorithm]).info()
+    shapes, isa = [p.input_shape, p.weight_shape], _core.supported_isas()[-1]
+    return conv_plan(which, f"{p.op}{p.rank}d", shapes, p.arguments, isa, 2, False, exact, algorithm).info()
 
 
 @pytest.mark.parametrize("text", SIZES)
 def test_it_applies_to_all_of_them(text: str) -> None:
-    for which in (_core.FORWARD, _core.BACKWARD_DATA):
+    for which in PASSES:
         assert plan(text, which, "winograd")["algorithm"] == "winograd"
         assert plan(text, which, "winograd", exact=True)["algorithm"] == "direct"
         assert plan(text, which, "direct")["algorithm"] == "direct"
@@ -107,7 +132,7 @@ def test_it_applies_to_all_of_them(text: str) -> None:
     ["n1c64h1w1_o64k1s1p0", "n8c64h56w56_o64k1s1p0", "n1c6h8w8_o6k1s2p0", "n2c3h20w20_o3k9s9p0", "n1c16h9w8_t12k2s3p0"],
 )
 def test_it_does_not_apply_where_no_tap_has_a_neighbour(text: str) -> None:
-    for which in (_core.FORWARD, _core.BACKWARD_DATA):
+    for which in PASSES:
         assert plan(text, which, "winograd")["algorithm"] == "direct"
 
 
@@ -118,9 +143,11 @@ def test_it_is_the_default_where_it_is_faster() -> None:
         "n1c64d8h56w56_o128k3s1p1",
         "n4c256h28w28_o256k3s1p2d2",
     ):
-        assert plan(text, _core.FORWARD, "auto")["algorithm"] == "winograd"
+        for which in PASSES:
+            assert plan(text, which, "auto")["algorithm"] == "winograd"
     for text in ("n1c2h5w5_o3k3s1p0", "n1c1h28w28_o6k5s1p0"):
-        assert plan(text, _core.FORWARD, "auto")["algorithm"] == "direct"
+        for which in PASSES:
+            assert plan(text, which, "auto")["algorithm"] == "direct"
 
 
 @pytest.mark.parametrize(

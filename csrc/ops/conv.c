@@ -19,7 +19,7 @@ cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv
     if (work_of(desc) < CF_SERIAL_WORK) plan->options.threads = 1;
     plan->is_depthwise = cf_is_depthwise(desc);
     if (plan->is_depthwise) return cf_depthwise_plan_init(plan, kn);
-    int direct = options->exact || algorithm == CF_DIRECT || pass == CF_BACKWARD_WEIGHTS;
+    int direct = options->exact || algorithm == CF_DIRECT;
     plan->by_winograd = !direct && cf_winograd_plan_init(plan, kn, algorithm);
     if (plan->by_winograd) return CF_OK;
     return pass == CF_BACKWARD_WEIGHTS ? cf_weights_plan_init(plan, kn) : cf_correlate_plan_init(plan, kn);

@@ -21,6 +21,7 @@ void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, co
 int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm algorithm);
 void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst,
                      void *workspace);
+void cf_winograd_weights_run(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace);
 
 /* Bytes at which a thread's workspace for backward-weights has its arrays.  koff: slab offset of each point of a chunk. */
 typedef struct {

@@ -251,6 +251,10 @@ void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const voi
                (size_t)(plan->desc.oc * plan->desc.ic / plan->desc.groups * cf_volume(plan->desc.kernel) * j.kn->size));
         return;
     }
+    if (plan->by_winograd) {
+        cf_winograd_weights_run(plan, x, dy, dw, workspace);
+        return;
+    }
     if (plan->is_depthwise) {
         cf_depthwise_weights_run(plan, j.kn, x, dy, dw, workspace);
         return;

@@ -22,42 +22,30 @@ cf_box cf_winograd_box(const cf_winograd_plan *p, int64_t index)
     return box;
 }
 
-/* V of vector `block` of the channels of a group, of tiles from `tile` on. */
-static void transform_source(const cf_winograd_job *j, int64_t group, const cf_box *box, int64_t block, int64_t tile,
-                             const cf_winograd_room *room, void *v)
+int64_t cf_winograd_runs(const cf_winograd_plan *p, const int64_t phase[3], const int64_t point[3], int64_t channels,
+                         cf_run *runs)
 {
-    const cf_winograd_plan *p = j->p;
-    const cf_kernels *kn = j->kn;
-    int64_t start[3], span[3], lanes = kn->lanes, c0 = block * lanes, groups = j->plan->desc.groups;
-    int64_t plane = cf_volume(p->src), images = j->plan->desc.n;
-    for (int i = 0; i < 3; i++) {
-        const cf_pieces *a = &p->axis[i];
-        start[i] = a->source[0] + a->step * a->lattices * a->m * box->at[i];
-        span[i] = cf_pieces_span(a, box->len[i]);
-    }
-    int64_t channel = (box->image * groups + group) * p->red + c0;
-    cf_winograd_load(kn, cf_at_const(j->src, channel * plane, kn->size), cf_min(lanes, p->red - c0),
-                     cf_at_const(j->src, images * groups * p->red * plane, kn->size), p->src, start, span, room->slab);
     const cf_pieces *d = &p->axis[0], *h = &p->axis[1], *w = &p->axis[2];
-    const int64_t stride[3] = {span[1] * span[2] * lanes, span[2] * lanes, lanes};
-    for (int64_t s = 0; s < p->sources; s++) {
-        int64_t sd = s / w->sources / h->sources, sh = s / w->sources % h->sources, sw = s % w->sources;
-        int64_t from = (d->source[sd] - d->source[0]) * stride[0] + (h->source[sh] - h->source[0]) * stride[1] +
-                       (w->source[sw] - w->source[0]) * stride[2];
-        cf_grid grid = {.at = cf_at(room->slab, from, kn->size)};
-        for (int i = 0; i < 3; i++) {
-            grid.stride[i] = p->axis[i].step * stride[i];
-            grid.extent[i] = cf_pieces_read(&p->axis[i], box->len[i]);
+    int64_t count = 0;
+    for (int64_t a = 0; a < d->pieces[phase[0]]; a++) {
+        const cf_subkernel *pd = &d->piece[phase[0]][a];
+        if (!cf_subkernel_uses(d, pd, point[0])) continue;
+        for (int64_t b = 0; b < h->pieces[phase[1]]; b++) {
+            const cf_subkernel *ph = &h->piece[phase[1]][b];
+            if (!cf_subkernel_uses(h, ph, point[1])) continue;
+            for (int64_t c = 0; c < w->pieces[phase[2]]; c++) {
+                const cf_subkernel *pw = &w->piece[phase[2]][c];
+                if (!cf_subkernel_uses(w, pw, point[2])) continue;
+                int64_t v = ((pd->source * h->sources + ph->source) * w->sources + pw->source) * p->v_source;
+                int64_t u = ((a * h->most + b) * w->most + c) * p->u_piece;
+                cf_run *last = runs + cf_max(count, 1) - 1;
+                if (count > 0 && v == last->v + last->terms && u == last->u + last->terms) last->terms += channels;
+                else runs[count++] = (cf_run){v, u, channels};
+            }
         }
-        cf_planes to = {cf_at(v, tile * p->v_row + s * p->v_source + c0, kn->size), p->v_plane, p->v_row};
-        cf_to_points(kn, p->axis, CF_INPUT, box->len, grid, room->temp, to);
     }
+    return count;
 }
-
-/* Terms [k, k + terms) of V and of U, in channels. */
-typedef struct {
-    int64_t v, u, terms;
-} run;
 
 /* One panel of rows of one batch: everything of a phase at a point, then its outputs. */
 typedef struct {
@@ -68,7 +56,7 @@ typedef struct {
     void *m;
 } product;
 
-static void multiply_run(const product *q, int64_t point, const void *u, const run *r, const void *first)
+static void multiply_run(const product *q, int64_t point, const void *u, const cf_run *r, const void *first)
 {
     const cf_winograd_plan *p = q->j->p;
     const cf_kernels *kn = q->j->kn;
@@ -84,12 +72,12 @@ static void multiply_run(const product *q, int64_t point, const void *u, const r
 }
 
 /* Sums of CF_WINOGRAD_TERMS at most. */
-static const void *multiply_cut(const product *q, int64_t point, const void *u, const run *r, const void *first)
+static const void *multiply_cut(const product *q, int64_t point, const void *u, const cf_run *r, const void *first)
 {
     int64_t cuts = cf_ceil_div(r->terms, CF_WINOGRAD_TERMS);
     for (int64_t c = 0; c < cuts; c++) {
         int64_t k0 = cf_part(r->terms, cuts, c), k1 = cf_part(r->terms, cuts, c + 1);
-        const run part = {r->v + k0, r->u + k0, k1 - k0};
+        const cf_run part = {r->v + k0, r->u + k0, k1 - k0};
         multiply_run(q, point, u, &part, first);
         first = NULL;
     }
@@ -105,35 +93,15 @@ static const void *start_of(const product *q, const int64_t point[3])
     return j->bias ? cf_at_const(j->bias, q->group * j->p->rows + q->row0, j->kn->size) : j->zeros;
 }
 
-/* All pieces of a phase that have anything at a point, those that adjoin in V and U as one run. */
+/* All pieces of a phase that have anything at a point. */
 static void multiply_point(const product *q, const int64_t phase[3], const int64_t point[3], int64_t index,
                            const void *u)
 {
-    const cf_winograd_plan *p = q->j->p;
-    const cf_pieces *d = &p->axis[0], *h = &p->axis[1], *w = &p->axis[2];
+    cf_run runs[CF_RUNS_MAX];
     const void *first = start_of(q, point);
-    run r = {0, 0, 0};
-    for (int64_t a = 0; a < d->pieces[phase[0]]; a++) {
-        const cf_subkernel *pd = &d->piece[phase[0]][a];
-        if (!cf_subkernel_uses(d, pd, point[0])) continue;
-        for (int64_t b = 0; b < h->pieces[phase[1]]; b++) {
-            const cf_subkernel *ph = &h->piece[phase[1]][b];
-            if (!cf_subkernel_uses(h, ph, point[1])) continue;
-            for (int64_t c = 0; c < w->pieces[phase[2]]; c++) {
-                const cf_subkernel *pw = &w->piece[phase[2]][c];
-                if (!cf_subkernel_uses(w, pw, point[2])) continue;
-                int64_t v = ((pd->source * h->sources + ph->source) * w->sources + pw->source) * p->v_source;
-                int64_t k = ((a * h->most + b) * w->most + c) * p->red;
-                if (v != r.v + r.terms || k != r.u + r.terms) {
-                    if (r.terms) first = multiply_cut(q, index, u, &r, first);
-                    r = (run){v, k, 0};
-                }
-                r.terms += p->red;
-            }
-        }
-    }
-    if (r.terms) multiply_cut(q, index, u, &r, first);
-    else multiply_run(q, index, u, &r, first);
+    int64_t count = cf_winograd_runs(q->j->p, phase, point, q->j->p->red, runs);
+    for (int64_t i = 0; i < count; i++) first = multiply_cut(q, index, u, &runs[i], first);
+    if (count == 0) multiply_run(q, index, u, &(cf_run){0, 0, 0}, first);
 }
 
 static void multiply_phase(const product *q, const int64_t phase[3], const void *u)
@@ -220,7 +188,11 @@ static void fill_v(const cf_winograd_job *j, int64_t group, int64_t batch, int64
     int64_t b0 = cf_part(p->all_boxes, p->batches, batch), b1 = cf_part(p->all_boxes, p->batches, batch + 1), tile = 0;
     for (int64_t b = b0; b < b1; b++) {
         cf_box box = cf_winograd_box(p, b);
-        for (int64_t block = block0; block < block1; block++) transform_source(j, group, &box, block, tile, room, v);
+        for (int64_t block = block0; block < block1; block++) {
+            int64_t at = tile * p->v_row + block * j->kn->lanes;
+            cf_planes to = {cf_at(v, at, j->kn->size), p->v_plane, p->v_row};
+            cf_winograd_source(j, group, &box, block, room, to);
+        }
         tile += cf_box_tiles(p, box.len);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Plan of Winograd's convolution, see winograd.c. */
+/* Plan of Winograd's convolution, see winograd.c and winograd_weights.c. */
 #ifndef CF_WINOGRAD_H
 #define CF_WINOGRAD_H
 #include "pieces.h"
@@ -15,12 +15,14 @@ typedef struct {
     int64_t mr, nv, panels,
         ld; /* a tile of the product; rows are cut into panels of nv vectors or one less, ld reals apart */
     int64_t v_source, v_row, v_plane; /* V[point][tile][source][channel] */
-    int64_t u_plane, u_size; /* U[phase][point][piece][channel][ld] of a panel */
+    int64_t u_piece, u_plane, u_size; /* U[phase][point][piece][channel][ld] of a panel; channels of a piece */
     int64_t m_plane; /* M[point][tile][ld] */
     int64_t channels; /* whose filters are transformed together */
     int64_t slab_size, out_size, temp_size, filter_size; /* reals; of a box, a vector of channels wide */
+    int64_t room_v, room_u, room_m, room_out; /* reals that a thread has for itself alone */
     int keep_source; /* V is made for all threads, and each makes the U of its panels; else U for all, V for its batches */
-    int64_t zeros_at, koff_at, v_at, u_at, thread_at, thread_bytes;
+    int64_t channel_panels, row_blocks, unit_size, chunks; /* backward-weights: see winograd_weights.c */
+    int64_t zeros_at, koff_at, tiles_at, v_at, u_at, thread_at, thread_bytes;
 } cf_winograd_plan;
 
 #endif

@@ -40,6 +40,16 @@ typedef struct {
     int32_t *koff;
 } cf_winograd_job;
 
+/* Pieces that adjoin: terms of V from v on, and of U from u on. */
+typedef struct {
+    int64_t v, u, terms;
+} cf_run;
+enum { CF_RUNS_MAX = CF_SOURCES_MAX * CF_SOURCES_MAX * CF_SOURCES_MAX };
+
+/* Those of so many channels that have anything at a point. */
+int64_t cf_winograd_runs(const cf_winograd_plan *p, const int64_t phase[3], const int64_t point[3], int64_t channels,
+                         cf_run *runs);
+
 static inline int64_t cf_tiles_along(const cf_pieces *a, int64_t len) { return a->lattices * len; }
 
 static inline int64_t cf_box_tiles(const cf_winograd_plan *p, const int64_t len[3])
@@ -64,6 +74,9 @@ int64_t cf_temp_size(const cf_pieces axis[3], const int64_t len[3], int64_t lane
 /* winograd_filter.c: U of channels [c0, c0 + channels) of a panel. */
 void cf_winograd_filter(const cf_winograd_job *j, int64_t group, int64_t panel, int64_t c0, int64_t channels, void *u,
                         void *scratch);
+/* Its adjoint: the gradient of U of a panel and of channels [c0, c0 + channels), to that of the weights, which is dst. */
+void cf_winograd_filter_adjoint(const cf_winograd_job *j, int64_t group, int64_t panel, int64_t c0, int64_t channels,
+                                void *u, void *scratch);
 int64_t cf_filter_size(const cf_winograd_plan *p, int64_t channels, int64_t lanes);
 
 /* winograd_slab.c: parts of `lanes` channels of an array of `size` points, whose first is at `channel`, from and to slabs.
@@ -72,5 +85,9 @@ void cf_winograd_load(const cf_kernels *kn, const void *channel, int64_t lanes, 
                       const int64_t start[3], const int64_t span[3], void *slab);
 void cf_winograd_store(const cf_kernels *kn, const void *slab, const int64_t span[3], const int64_t start[3],
                        const int64_t size[3], int64_t lanes, void *channel);
+
+/* V of vector `block` of the channels of a group, of the tiles of a box: `to` is the place of its first. */
+void cf_winograd_source(const cf_winograd_job *j, int64_t group, const cf_box *box, int64_t block,
+                        const cf_winograd_room *room, cf_planes to);
 
 #endif

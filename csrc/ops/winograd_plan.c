@@ -152,19 +152,21 @@ static int64_t odd_lines(int64_t reals, int64_t size)
     return (cf_ceil_div(reals, line) | 1) * line;
 }
 
-static void lay_out(cf_winograd_plan *p, const cf_kernels *kn)
+/* V of so many channels, U, and the tile for a product of so many rows. */
+static void lay_out(cf_winograd_plan *p, const cf_kernels *kn, int64_t channels, int64_t rows)
 {
     p->points = product_of(p->axis, POINTS);
     p->sources = product_of(p->axis, SOURCES);
     p->pieces = product_of(p->axis, PIECES);
     p->phases = product_of(p->axis, PHASES);
-    int64_t whole = cf_round_up(p->red, kn->lanes), vectors = cf_ceil_div(p->rows, kn->lanes);
-    p->v_source = p->red < kn->lanes ? p->red : whole;
+    int64_t whole = cf_round_up(channels, kn->lanes), vectors = cf_ceil_div(p->rows, kn->lanes);
+    p->v_source = channels < kn->lanes ? channels : whole;
     p->v_row = (p->sources - 1) * p->v_source + whole;
-    p->nv = cf_choose_tile(kn, BATCH_TILES, vectors).nv;
+    p->nv = cf_choose_tile(kn, rows, vectors).nv;
+    p->mr = cf_ceil_div(rows, cf_choose_tile(kn, rows, p->nv).panels);
     p->panels = cf_ceil_div(vectors, p->nv);
     p->ld = p->nv * kn->lanes;
-    p->u_plane = odd_lines(p->pieces * p->red * p->ld, kn->size);
+    p->u_plane = odd_lines(p->pieces * p->u_piece * p->ld, kn->size);
     p->u_size = p->phases * p->points * p->u_plane;
 }
 
@@ -188,10 +190,8 @@ static int64_t slab_size(const cf_winograd_plan *p, int64_t lanes)
 
 /* Boxes of so many tiles as a batch may have, less if their slab is too large; then as many boxes in a batch as it may have, and
  * batches that can be dealt to threads evenly. */
-static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
+static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int64_t most, int threads)
 {
-    int64_t tile_bytes = p->points * (p->v_row + p->ld) * kn->size,
-            most = cf_max(BATCH_TILES, batch_bytes(kn) / tile_bytes);
     for (int64_t tiles = most;; tiles = cf_max(1, tiles / 2)) {
         int64_t left = tiles;
         for (int i = 2; i >= 0; i--) left = cut_axis(p, i, left);
@@ -203,10 +203,7 @@ static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kerne
     p->batches = cf_min(p->all_boxes, cf_round_up(batches, threads));
     p->batch_boxes = cf_ceil_div(p->all_boxes, p->batches);
     p->batch_tiles = p->batch_boxes * p->box_tiles;
-    p->v_plane = odd_lines(p->batch_tiles * p->v_row, kn->size);
     p->m_plane = odd_lines(p->batch_tiles * p->ld, kn->size);
-    cf_tile_shape shape = cf_choose_tile(kn, BATCH_TILES, p->nv);
-    p->mr = cf_ceil_div(BATCH_TILES, shape.panels);
 }
 
 static void share(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
@@ -222,34 +219,94 @@ cf_winograd_room cf_winograd_room_of(const cf_winograd_plan *p, int64_t size, vo
 {
     int64_t used = 0;
     cf_winograd_room r;
-    r.v = cf_at(base, cf_take(&used, p->keep_source ? 0 : p->points * p->v_plane * size), 1);
-    r.u = cf_at(base, cf_take(&used, p->keep_source ? p->u_size * size : 0), 1);
-    r.m = cf_at(base, cf_take(&used, p->points * p->m_plane * size), 1);
+    r.v = cf_at(base, cf_take(&used, p->room_v * size), 1);
+    r.u = cf_at(base, cf_take(&used, p->room_u * size), 1);
+    r.m = cf_at(base, cf_take(&used, p->room_m * size), 1);
     r.slab = cf_at(base, cf_take(&used, p->slab_size * size), 1);
     r.temp[0] = cf_at(base, cf_take(&used, cf_max(p->temp_size, p->filter_size) * size), 1);
     r.temp[1] = cf_at(base, cf_take(&used, p->temp_size * size), 1);
-    r.out = cf_at(base, cf_take(&used, p->batch_boxes * p->nv * p->out_size * size), 1);
+    r.out = cf_at(base, cf_take(&used, p->room_out * size), 1);
     *bytes = used;
     return r;
 }
 
-static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
+/* v and u: reals that all threads share. */
+static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn, int64_t v, int64_t u)
 {
     cf_winograd_plan *p = &plan->winograd;
-    int64_t size = kn->size, groups = plan->desc.groups, used = 0;
+    int64_t size = kn->size, used = 0;
     p->slab_size = slab_size(p, kn->lanes) + kn->lanes;
     p->temp_size = cf_temp_size(p->axis, p->box, kn->lanes);
-    p->out_size = p->phases * kn->lanes;
-    for (int i = 0; i < 3; i++) p->out_size *= p->axis[i].lattices * p->axis[i].m * p->box[i];
     p->channels = cf_min(p->red, cf_max(1, FILTERS / cf_filter_size(p, 1, kn->lanes)));
     p->filter_size = cf_filter_size(p, p->channels, kn->lanes);
-    p->zeros_at = cf_take(&used, p->ld * size);
+    p->zeros_at = cf_take(&used, cf_max(CF_MR_MAX, p->ld) * size);
     p->koff_at = cf_take(&used, CF_WINOGRAD_TERMS * (int64_t)sizeof(int32_t));
-    p->v_at = cf_take(&used, p->keep_source ? groups * p->batches * p->points * p->v_plane * size : 0);
-    p->u_at = cf_take(&used, p->keep_source ? 0 : groups * p->panels * p->u_size * size);
+    p->tiles_at = cf_take(&used, p->batches * (int64_t)sizeof(int64_t));
+    p->v_at = cf_take(&used, v * size);
+    p->u_at = cf_take(&used, u * size);
     cf_winograd_room_of(p, size, NULL, &p->thread_bytes);
     p->thread_at = cf_take(&used, p->thread_bytes * plan->options.threads);
     plan->workspace_bytes = used;
+}
+
+/* Forward and backward-data. */
+static void plan_correlation(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    cf_winograd_plan *p = &plan->winograd;
+    int64_t groups = plan->desc.groups;
+    p->u_piece = p->red;
+    lay_out(p, kn, p->red, BATCH_TILES);
+    int64_t tile_bytes = p->points * (p->v_row + p->ld) * kn->size;
+    cut_tiles(p, &plan->desc, kn, cf_max(BATCH_TILES, batch_bytes(kn) / tile_bytes), plan->options.threads);
+    p->v_plane = odd_lines(p->batch_tiles * p->v_row, kn->size);
+    share(p, &plan->desc, kn, plan->options.threads);
+    int64_t v = p->points * p->v_plane, out = p->phases * kn->lanes;
+    for (int i = 0; i < 3; i++) out *= p->axis[i].lattices * p->axis[i].m * p->box[i];
+    p->out_size = out;
+    p->room_v = p->keep_source ? 0 : v;
+    p->room_u = p->keep_source ? p->u_size : 0;
+    p->room_m = p->points * p->m_plane;
+    p->room_out = p->batch_boxes * p->nv * out;
+    take_workspace(plan, kn, p->keep_source ? groups * p->batches * v : 0,
+                   p->keep_source ? 0 : groups * p->panels * p->u_size);
+}
+
+/* Channels of a block of dU: with 16 rows, for CF_WINOGRAD_TERMS tiles, its V and D are in L1 together (AVX2); and its panels of rows
+ * at most, which share V. */
+enum { BLOCK_CHANNELS = 32, BLOCK_PANELS = 2 };
+
+/* Bytes of V and D in a chunk, a thread's part; if they are all in one, what dU would take is free for them, too.  And bytes of
+ * a batch at most, so that one thread has room for it. */
+enum { CHUNK_BYTES = 6 * 1024 * 1024 };
+
+/* Batches follow from the shape alone, since they say in which order sums are added. */
+static void cut_batches(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
+{
+    int64_t tile = p->points * (p->sources * p->red + p->rows) * kn->size;
+    cut_tiles(p, d, kn, cf_min(CF_WINOGRAD_TERMS, cf_max(BATCH_TILES, CHUNK_BYTES / tile)), 1);
+    /* a source at a time is read in order; few channels lie beside those of the other sources */
+    if (p->u_piece >= kn->lanes) {
+        p->v_row = p->v_source;
+        p->v_source *= p->batch_tiles;
+    }
+    p->v_plane = odd_lines(p->u_piece < kn->lanes ? p->batch_tiles * p->v_row : p->sources * p->v_source, kn->size);
+    p->unit_size = p->points * (p->channel_panels * p->v_plane + p->panels * p->m_plane);
+}
+
+static void plan_weights(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    cf_winograd_plan *p = &plan->winograd;
+    int64_t groups = plan->desc.groups, threads = plan->options.threads, blocks = cf_ceil_div(p->red, kn->lanes);
+    p->channel_panels = cf_ceil_div(blocks, cf_max(1, BLOCK_CHANNELS / kn->lanes));
+    p->u_piece = cf_min(p->red, cf_ceil_div(blocks, p->channel_panels) * kn->lanes);
+    lay_out(p, kn, p->u_piece, BLOCK_CHANNELS);
+    cut_batches(p, &plan->desc, kn);
+    int64_t tasks = groups * p->channel_panels * p->panels;
+    p->row_blocks = cf_ceil_div(p->panels, cf_max(1, cf_min(BLOCK_PANELS, tasks / (4 * threads))));
+    int64_t units = groups * p->batches, u = tasks * p->u_size, most = CHUNK_BYTES * threads / kn->size;
+    p->chunks = units * p->unit_size <= most + u ? 1 : cf_ceil_div(units, cf_max(1, most / p->unit_size));
+    p->room_u = p->chunks == 1 ? cf_ceil_div(p->panels, p->row_blocks) * p->u_size : 0;
+    take_workspace(plan, kn, cf_ceil_div(units, p->chunks) * p->unit_size, p->chunks == 1 ? 0 : u);
 }
 
 int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm algorithm)
@@ -260,9 +317,7 @@ int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm
     describe(p, d, plan->pass == CF_BACKWARD_DATA, axis);
     double cost = choose_pieces(p, d, axis, kn);
     if (cost == 0 || (algorithm == CF_AUTO && cost * MARGIN >= direct_cost(d, axis, kn))) return 0;
-    lay_out(p, kn);
-    cut_tiles(p, d, kn, plan->options.threads);
-    share(p, d, kn, plan->options.threads);
-    take_workspace(plan, kn);
+    if (plan->pass == CF_BACKWARD_WEIGHTS) plan_weights(plan, kn);
+    else plan_correlation(plan, kn);
     return 1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Slabs: a vector of channels at each position, [d][h][w][VL], of a part of an array (image, channel, d, h, w). */
+/* Slabs: a vector of channels at each position, [d][h][w][VL], of a part of an array (image, channel, d, h, w); and the values
+ * of points of what both operands of a product are made of. */
 #include "winograd_internal.h"
 
 typedef struct {
@@ -49,4 +50,35 @@ void cf_winograd_store(const cf_kernels *kn, const void *slab, const int64_t spa
             kn->unpack(lanes, width, cf_at_const(slab, (d * span[1] + h) * span[2] * kn->lanes, kn->size), kn->lanes,
                        cf_at(channel, ((start[0] + d) * size[1] + start[1] + h) * size[2] + start[2], kn->size),
                        cf_volume(size));
+}
+
+void cf_winograd_source(const cf_winograd_job *j, int64_t group, const cf_box *box, int64_t block,
+                        const cf_winograd_room *room, cf_planes to)
+{
+    const cf_winograd_plan *p = j->p;
+    const cf_kernels *kn = j->kn;
+    int64_t start[3], span[3], lanes = kn->lanes, c0 = block * lanes, groups = j->plan->desc.groups;
+    int64_t plane = cf_volume(p->src), images = j->plan->desc.n;
+    for (int i = 0; i < 3; i++) {
+        const cf_pieces *a = &p->axis[i];
+        start[i] = a->source[0] + a->step * a->lattices * a->m * box->at[i];
+        span[i] = cf_pieces_span(a, box->len[i]);
+    }
+    int64_t channel = (box->image * groups + group) * p->red + c0;
+    cf_winograd_load(kn, cf_at_const(j->src, channel * plane, kn->size), cf_min(lanes, p->red - c0),
+                     cf_at_const(j->src, images * groups * p->red * plane, kn->size), p->src, start, span, room->slab);
+    const cf_pieces *d = &p->axis[0], *h = &p->axis[1], *w = &p->axis[2];
+    const int64_t stride[3] = {span[1] * span[2] * lanes, span[2] * lanes, lanes};
+    for (int64_t s = 0; s < p->sources; s++) {
+        int64_t sd = s / w->sources / h->sources, sh = s / w->sources % h->sources, sw = s % w->sources;
+        int64_t from = (d->source[sd] - d->source[0]) * stride[0] + (h->source[sh] - h->source[0]) * stride[1] +
+                       (w->source[sw] - w->source[0]) * stride[2];
+        cf_grid grid = {.at = cf_at(room->slab, from, kn->size)};
+        for (int i = 0; i < 3; i++) {
+            grid.stride[i] = p->axis[i].step * stride[i];
+            grid.extent[i] = cf_pieces_read(&p->axis[i], box->len[i]);
+        }
+        cf_planes of_source = {cf_at(to.at, s * p->v_source, kn->size), to.plane, to.row};
+        cf_to_points(kn, p->axis, CF_INPUT, box->len, grid, room->temp, of_source);
+    }
 }
