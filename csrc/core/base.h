@@ -27,8 +27,12 @@ static inline int64_t cf_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b
 static inline int64_t cf_round_up(int64_t a, int64_t b) { return cf_ceil_div(a, b) * b; }
 static inline int64_t cf_floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); } /* b > 0 */
 
-/* Start of part i when `total` things are cut into `parts` whose sizes differ by at most one. */
-static inline int64_t cf_part(int64_t total, int64_t parts, int64_t i) { return total * i / parts; }
+/* Start of part i when `total` things are cut into `parts` whose sizes differ by at most one, the larger ones first: a loop over
+ * parts divides once, and calls of one tile follow one another. */
+static inline int64_t cf_part(int64_t total, int64_t parts, int64_t i)
+{
+    return total / parts * i + cf_min(total % parts, i);
+}
 
 static inline int64_t cf_gcd(int64_t a, int64_t b) { return b ? cf_gcd(b, a % b) : a; } /* a, b >= 0 */
 

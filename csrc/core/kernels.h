@@ -36,8 +36,9 @@
 /* What plans assume of the cores that stop at this instruction set. */
 typedef struct {
     int64_t kc; /* products that a tile sums before its result is written */
-    int64_t l2; /* bytes */
-    double fma; /* cycles of a multiply-add of vectors */
+    int64_t l2, slab; /* bytes of the cache, and of the most of a source that a task of forward packs */
+    double fma,
+        in_place; /* cycles of a multiply-add of vectors; times this where lanes lie apart in the source itself */
 } cf_core;
 
 typedef struct cf_kernels {

@@ -58,12 +58,12 @@ typedef struct {
     void *y;
 } run;
 
-/* Terms [k0, k1) of one tile. */
-static void run_tile(const run *r, int64_t k0, int64_t k1, int64_t panel, int64_t v0, int64_t nv)
+/* Terms [k0, k1) of rows [m0, m0 + mr), a panel, in vectors [v0, v0 + nv). */
+static void run_tile(const run *r, int64_t k0, int64_t k1, int64_t panel, int64_t m0, int64_t mr, int64_t v0,
+                     int64_t nv)
 {
-    const cf_correlate_plan *p = r->j->p;
     const cf_kernels *kn = r->j->kn;
-    int64_t m0 = cf_row_begin(p, panel), mr = cf_row_begin(p, panel + 1) - m0, j0 = v0 * kn->lanes;
+    int64_t j0 = v0 * kn->lanes;
     const void *init = r->init ? cf_at_const(r->init, m0, kn->size) : NULL;
     void *y = cf_at(r->y, m0 * r->ldy + j0, kn->size);
     kn->tile[nv][mr](k1 - k0, cf_at_const(r->a, m0 * r->terms + panel * kn->lanes + k0 * mr, kn->size), 1, mr,
@@ -75,9 +75,13 @@ static void run_terms(const run *r, int64_t k0, int64_t k1)
 {
     const cf_correlate_plan *p = r->j->p;
     int64_t vectors = cf_ceil_div(r->lanes, r->j->kn->lanes), tiles = cf_ceil_div(vectors, p->nv);
+    int64_t rows = p->rows, panels = p->panels; /* here, so that no call of a tile can change them */
     for (int64_t t = 0; t < tiles; t++) {
         int64_t v0 = cf_part(vectors, tiles, t), nv = cf_part(vectors, tiles, t + 1) - v0;
-        for (int64_t panel = r->panel0; panel < r->panel1; panel++) run_tile(r, k0, k1, panel, v0, nv);
+        for (int64_t panel = r->panel0; panel < r->panel1; panel++) {
+            int64_t m0 = cf_part(rows, panels, panel), mr = cf_part(rows, panels, panel + 1) - m0;
+            run_tile(r, k0, k1, panel, m0, mr, v0, nv);
+        }
     }
 }
 
@@ -128,6 +132,7 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
     for (int64_t i = 0; i < p->phases; i++) {
         cf_phase ph[3];
         int64_t taps = cf_slab_phases(&p->slab, i, ph);
+        if (taps == 0 && !r.init) continue;
         r.terms = channels * taps;
         r.inner = channels * cf_inner_taps(p, ph);
         r.a = cf_at(j->packed, cf_packed_at(p, j->kn->lanes, u->group, pass, i, before, taps, 0), size);

@@ -48,8 +48,8 @@ static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_ker
 static int fits(const cf_correlate_plan *p, const cf_kernels *kn)
 {
     int no_slab = p->straight && p->slab.axis[0].taps == 1;
-    int64_t most = cf_slab_max(kn);
-    return (no_slab || p->red_block * p->slab.channel_size <= most) && cf_buffer_size(p) <= 2 * most;
+    return (no_slab || p->red_block * p->slab.channel_size <= kn->core.slab / kn->size) &&
+           cf_buffer_size(p) <= 2 * cf_slab_max(kn);
 }
 
 /* Vectors of the lanes of `rows` rows, `width` points each. */
@@ -73,7 +73,7 @@ static double product_cost(const cf_correlate_plan *p, const cf_kernels *kn)
     double inside = p->inside[0] * (p->by_rows && p->rows_apart ? p->inside[1] : 1);
     double calls = (double)(tile.panels * cf_ceil_div(vectors, tile.nv)) / (double)(p->rows * vectors);
     double terms = (double)(p->red_block * p->vol) / (double)p->phases;
-    return tile.cost * inside + 100 * calls / terms;
+    return tile.cost * inside * (p->straight ? kn->core.in_place : 1) + 100 * calls / terms;
 }
 
 /* Estimated cycles of the call, fitted on Zen 4: products as above; 100 a channel's slice that is packed, where reading starts
@@ -161,23 +161,6 @@ static void cut_planes(search *s, cf_correlate_plan p)
     }
 }
 
-static void choose_blocks(cf_conv_plan *plan, const cf_kernels *kn)
-{
-    cf_correlate_plan start = plan->correlate;
-    search s = {&plan->desc, kn, plan->options.threads, 0, 1e300, &plan->correlate};
-    int both = cf_axis_copies(&start.slab.axis[2], 1).copies > cf_axis_copies(&start.slab.axis[2], 0).copies;
-    for (int expanded = 0; expanded <= both; expanded++)
-        for (int64_t depth = 1; depth <= cf_min(start.slab.points[0], DEPTH_MAX); depth *= 2) {
-            cf_correlate_plan p = start;
-            p.slab.images = 1;
-            p.slab.copies[2] = cf_axis_copies(&p.slab.axis[2], expanded);
-            p.slab.block[0] = depth;
-            int found = s.found;
-            if (!p.straight) cut_planes(&s, p);
-            if (p.slab.points[1] == 1 || (s.found == found && depth == 1)) cut_rows(&s, p);
-        }
-}
-
 /* A source can be read in place where no axis has a window but depth, whose taps are left out where they read padding; not
  * where planes are a multiple of 4 KiB apart, which would meet in the same few sets of L1. */
 static int can_be_straight(const cf_correlate_plan *p, const cf_kernels *kn)
@@ -186,6 +169,31 @@ static int can_be_straight(const cf_correlate_plan *p, const cf_kernels *kn)
     int64_t plane = cf_slab_src_plane(&p->slab);
     return a[0].step == 1 && a[0].dstep == 1 && cf_axis_is_plain(&a[1]) && cf_axis_is_plain(&a[2]) &&
            plane * kn->size % 4096 != 0 && a[2].src >= 8 * kn->lanes && plane * (p->red_block + 1) < INT32_MAX;
+}
+
+/* The way to hold w, and where lanes come from, are given; blocks of every depth. */
+static void cut_blocks(search *s, cf_correlate_plan p)
+{
+    p.slab.images = 1;
+    for (int64_t depth = 1; depth <= cf_min(p.slab.points[0], DEPTH_MAX); depth *= 2) {
+        int found = s->found;
+        p.slab.block[0] = depth;
+        if (!p.straight) cut_planes(s, p);
+        if (p.slab.points[1] == 1 || (s->found == found && depth == 1)) cut_rows(s, p);
+    }
+}
+
+static void choose_blocks(cf_conv_plan *plan, const cf_kernels *kn)
+{
+    cf_correlate_plan p = plan->correlate;
+    search s = {&plan->desc, kn, plan->options.threads, 0, 1e300, &plan->correlate};
+    int straight = can_be_straight(&p, kn);
+    int both = cf_axis_copies(&p.slab.axis[2], 1).copies > cf_axis_copies(&p.slab.axis[2], 0).copies;
+    for (int expanded = 0; expanded <= both; expanded++)
+        for (p.straight = 0; p.straight <= straight; p.straight++) {
+            p.slab.copies[2] = cf_axis_copies(&p.slab.axis[2], expanded);
+            cut_blocks(&s, p);
+        }
 }
 
 static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
@@ -205,14 +213,24 @@ static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
     plan->workspace_bytes = used;
 }
 
+/* Taps of the phase that has most. */
+static int64_t most_taps(const cf_correlate_plan *p)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < p->phases; i++) {
+        cf_phase ph[3];
+        most = cf_max(most, cf_slab_phases(&p->slab, i, ph));
+    }
+    return most;
+}
+
 cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
 {
     cf_correlate_plan *p = &plan->correlate;
     describe(p, &plan->desc, kn, plan->pass == CF_BACKWARD_DATA);
-    p->passes = cf_max(1, cf_ceil_div(p->red * p->vol, p->phases * kn->core.kc));
+    p->passes = cf_max(1, cf_ceil_div(p->red * most_taps(p), kn->core.kc));
     p->passes = cf_min(p->passes, p->red);
     p->red_block = cf_ceil_div(p->red, p->passes);
-    p->straight = can_be_straight(p, kn);
     choose_blocks(plan, kn);
     if ((double)p->red_block * (double)p->slab.channel_size >= INT32_MAX) return CF_TOO_LARGE;
     int64_t vectors;

@@ -39,8 +39,9 @@ void cf_slab_layout(cf_slab *s, const cf_kernels *kn)
     s->slice_stride = (s->block[1] + c[1].halo) * s->row_stride;
     s->copy_size = (s->block[0] + c[0].halo) * s->slice_stride;
     s->channel_size = c[0].copies * c[1].copies * c[2].copies * s->copy_size;
-    /* channels a multiple of 4 KiB apart would meet in the same few sets of L1 */
-    if (s->channel_size * kn->size % 4096 == 0) s->channel_size += kn->lanes;
+    /* channels an odd number of lines apart spread over all sets of L1 */
+    int64_t line = CF_ALIGN / kn->size;
+    s->channel_size = (cf_ceil_div(s->channel_size, line) | 1) * line;
 }
 
 int64_t cf_slab_blocks(const cf_slab *s, int axis) { return cf_ceil_div(s->points[axis], s->block[axis]); }
