@@ -58,6 +58,20 @@ def floating(op: str, *optional: str, **arrays: Any) -> list[Any]:
     return result
 
 
+def numeric(op: str, name: str, value: object) -> Array:
+    """`value` as an aligned, native, C-contiguous ndarray of booleans or numbers of any dtype.
+
+    Raises
+    ------
+    TypeError
+        If it holds anything else.
+    """
+    array = _as_array(op, name, value)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{op}: {name} is {array.dtype} (expected booleans or numbers)")
+    return np.require(array, array.dtype.newbyteorder("="), _LAYOUT)
+
+
 def integers(op: str, **arrays: Any) -> list[Array]:
     """Each array as an aligned, C-contiguous int64 ndarray; other integer dtypes convert.
 
@@ -109,6 +123,13 @@ def target(op: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inp
     if flags.c_contiguous and flags.aligned and out.dtype.isnative and not overlaps:
         return out  # type: ignore[no-any-return]
     return _core.empty(shape, dtype)
+
+
+def given(op: str, result: Array, out: Array | None) -> Array:
+    """What the caller gets of a result that lies in an array of its own."""
+    if out is not None:
+        check_out(op, out, result.shape, result.dtype)
+    return deliver(result, out)
 
 
 def deliver(result: Array, out: Array | None) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,41 @@ def test_col2im_is_the_adjoint_of_im2col(order: str, isa: int, rng: np.random.Ge
         same(F.col2im_backward(x, shape, **named, order=order), columns)
 
 
+@pytest.mark.parametrize("other", ["?", "i1", "u2", "i4", ">i8", "f2", "F", "D", "g"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_columns_of_any_dtype(order: str, other: str, rng: np.random.Generator) -> None:
+    for shape, named in WINDOWS:
+        x = integers(rng, shape, np.float64).astype(np.int8).astype(other)
+        columns = F.im2col(x, **named, order=order, pad_value=1)
+        wide = x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+        as_double = R.im2col(wide, **named, order=order, pad_value=1)
+        assert columns.dtype == x.dtype.newbyteorder("=")
+        assert columns.flags.c_contiguous
+        same(columns, as_double.astype(columns.dtype))
+        same(F.col2im_backward(x, shape, **named, order=order), R.im2col(x, **named, order=order))
+        image = F.col2im(columns, shape, **named, order=order)
+        same(image, R.col2im(columns, shape, **named, order=order))
+        same(F.im2col_backward(columns, shape, **named, order=order), image)
+
+
+def test_integers_are_not_rounded_and_wrap() -> None:
+    x = np.full((1, 1, 2), 2**62 + 1)
+    assert F.im2col(x, 1, pad_value=2**62 + 3, padding=1).tolist() == [[[2**62 + 3, 2**62 + 1, 2**62 + 1, 2**62 + 3]]]
+    assert F.col2im(np.full((1, 2, 2), 100, np.int8), (1, 1, 3), 2).tolist() == [[[100, -56, 100]]]
+    assert F.col2im(np.full((1, 2, 2), True), (1, 1, 3), 2).tolist() == [[[True, True, True]]]
+    assert F.col2im(np.full((1, 3, 1), 0.1, np.float16), (1, 1, 3), 3).dtype == np.float16
+
+
+def test_out_of_another_dtype_than_the_kernels(rng: np.random.Generator) -> None:
+    x = integers(rng, (2, 3, 5, 5), np.float32).astype(np.int32)
+    spaced = np.zeros((2, 12, 32), np.int32)
+    assert F.im2col(x, 2, out=spaced[..., ::2]).base is spaced
+    same(spaced[..., ::2], F.im2col(x, 2))
+    columns = F.im2col(x, 1, order="N C K O")
+    image = columns.reshape(2, 3, 5, 5)
+    same(F.col2im(columns, (2, 3, 5, 5), 1, order="N C K O", out=image), x)
+
+
 def test_convolution_is_a_product_with_columns(dtype: Any, rng: np.random.Generator) -> None:
     x, w = integers(rng, (2, 3, 9, 10), dtype), integers(rng, (5, 3, 3, 2), dtype)
     named: Any = {"stride": (2, 1), "padding": 1, "dilation": (1, 2)}
@@ -86,7 +122,12 @@ def test_out_may_be_strided_and_may_overlap(rng: np.random.Generator) -> None:
         ("im2col", (np.ones((1, 2, 4, 4)), 5), {}, ValueError, ""),
         ("im2col", (np.ones((4, 4)), 2), {}, ValueError, "input has shape"),
         ("im2col", (np.ones((1, 2, 4, 4)), 2), {"pad_value": "0"}, TypeError, "pad_value is '0'"),
-        ("im2col", (np.ones((1, 2, 4, 4), int), 2), {}, TypeError, "input is int64"),
+        ("im2col", (np.full((1, 2, 4, 4), "a"), 2), {}, TypeError, "input is <U1"),
+        ("im2col", (np.ones((1, 2, 4, 4), int), 2), {"pad_value": 0.5}, ValueError, "pad_value is 0.5"),
+        ("im2col", (np.ones((1, 2, 4, 4), np.uint8), 2), {"pad_value": -1}, ValueError, "pad_value is -1"),
+        ("im2col", (np.ones((1, 2, 4, 4), int), 2), {"pad_value": math.nan}, ValueError, "pad_value is nan"),
+        ("im2col", (np.ones((1, 2, 4, 4), int), 2), {"out": np.ones((1, 8, 9))}, TypeError, "out is float64"),
+        ("col2im", (np.full((1, 8, 9), None), (1, 2, 4, 4), 2), {}, TypeError, "columns is object"),
         ("col2im", (np.ones((1, 8, 8)), (1, 2, 4, 4), 2), {}, ValueError, "columns has shape"),
         ("im2col_backward", (np.ones((1, 8, 8)), (1, 2, 4, 4), 2), {}, ValueError, "grad_output has shape"),
         ("col2im_backward", (np.ones((1, 2, 4, 5)), (1, 2, 4, 4), 2), {}, ValueError, "grad_output has shape"),

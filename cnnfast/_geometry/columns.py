@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cnnfast._geometry import convolution
 from cnnfast._geometry.convolution import Conv
-from cnnfast._geometry.tuples import Ints, ints
+from cnnfast._geometry.tuples import Ints, ints, number
 
 AXES = "NCKO"
 
@@ -18,6 +20,17 @@ def windows(op: str, x: Ints, kernel_size: Any, stride: Any, padding: Any, dilat
     rank = len(x) - 2
     weight = (1, x[1], *ints(op, "kernel_size", kernel_size, rank, 1))
     return convolution.conv(op, rank, x, weight if x[1] else (1, 1, *weight[2:]), None, stride, padding, dilation, 1)
+
+
+def pad_value(op: str, value: Any, dtype: np.dtype[Any]) -> float | int:
+    """`value`, which booleans and integers must be able to hold."""
+    filler = number(op, "pad_value", value)
+    if dtype.kind in "fc":
+        return filler
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if not filler.is_integer() or not least <= int(value) <= most:
+        raise ValueError(f"{op}: pad_value is {value!r} (expected a value of {dtype})")
+    return int(value)
 
 
 def unfolding(op: str, x: Ints, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Conv:

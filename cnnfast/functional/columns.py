@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from cnnfast import _arrays, _config, _core
 from cnnfast._geometry import columns as geometry
 from cnnfast._geometry.convolution import Conv, Padding, size
-from cnnfast._geometry.tuples import ints, number, same_shape
+from cnnfast._geometry.tuples import ints, same_shape
+from cnnfast.functional import _strided_columns
 
 __all__ = [
     "col2im",
@@ -52,12 +53,16 @@ def _shape(p: Conv, axes: Sequence[int], words: Sequence[int]) -> tuple[int, ...
 def _gather(
     op: str, p: Conv, axes: Sequence[int], shape: tuple[int, ...], x: Array, pad_value: float, out: Any
 ) -> Array:
+    if x.dtype not in _arrays.FLOATS:
+        return _arrays.given(op, _strided_columns.gather(p, axes, pad_value, x).reshape(shape), out)
     columns = _arrays.target(op, out, shape, x.dtype, x)
     _core.columns(_config.how(), False, p, _strides(p, axes), pad_value, x, columns)
     return _arrays.deliver(columns, out)
 
 
 def _scatter(op: str, p: Conv, axes: Sequence[int], shape: tuple[int, ...], columns: Array, out: Any) -> Array:
+    if columns.dtype not in _arrays.FLOATS:
+        return _arrays.given(op, _strided_columns.scatter(p, axes, columns).reshape(shape), out)
     x = _arrays.target(op, out, shape, columns.dtype, columns)
     _core.columns(_config.how(), True, p, _strides(p, axes), 0.0, x, columns)
     return _arrays.deliver(x, out)
@@ -80,7 +85,8 @@ def im2col(
 
     Parameters
     ----------
-    input : array_like, shape (N, C, L), (N, C, H, W) or (N, C, D, H, W), float32 or float64
+    input : array_like, shape (N, C, L), (N, C, H, W) or (N, C, D, H, W)
+        Booleans or numbers of any dtype; float32 and float64 have kernels.
     kernel_size, stride, dilation : int or tuple of ints, one an axis
     padding : int, tuple of ints, tuple of pairs ((low, high), ...), 'valid' or 'same'
         As in `conv2d`.
@@ -101,7 +107,7 @@ def im2col(
 
         K and O are flat; a reshape, which copies nothing, splits them into one axis a dimension.
     pad_value : float
-        What the padding holds.
+        What the padding holds, a value of the dtype of `input`.
     out : ndarray, optional
         Where to put the result; it may be strided and may overlap the input.
 
@@ -112,7 +118,7 @@ def im2col(
     Raises
     ------
     TypeError
-        For a dtype other than float32 and float64, or arguments that are no ints.
+        For an input of no numbers, or arguments that are no ints.
     ValueError
         For an unknown order, a kernel that does not fit, or values out of range.
 
@@ -127,10 +133,11 @@ def im2col(
            [4., 5., 7., 8.]])
     """
     op = "im2col"
-    (x,) = _arrays.floating(op, input=input)
+    x = _arrays.numeric(op, "input", input)
     axes, words = geometry.order_axes(op, order)
     p = geometry.windows(op, x.shape, kernel_size, stride, padding, dilation)
-    return _gather(op, p, axes, _shape(p, axes, words), x, number(op, "pad_value", pad_value), out)
+    value = geometry.pad_value(op, pad_value, x.dtype)
+    return _gather(op, p, axes, _shape(p, axes, words), x, value, out)
 
 
 def _col2im(
@@ -142,7 +149,7 @@ def _col2im(
     order: str,
     out: Array | None,
 ) -> Array:
-    (array,) = _arrays.floating(op, **{name: columns})
+    array = _arrays.numeric(op, name, columns)
     axes, words = geometry.order_axes(op, order)
     p = geometry.windows(op, size(op, "input_size", input_size), *windows)
     same_shape(op, name, array.shape, _shape(p, axes, words))
@@ -166,8 +173,8 @@ def col2im(
 
     Parameters
     ----------
-    columns : array_like, float32 or float64
-        Of the shape that `im2col` gives for these arguments.
+    columns : array_like
+        Booleans or numbers of any dtype, of the shape that `im2col` gives for these arguments.
     input_size : shape of the image, (N, C, ...)
     kernel_size, stride, padding, dilation, order : as in `im2col`
     out : ndarray, optional
@@ -221,7 +228,7 @@ def col2im_backward(
 ) -> Array:
     """Gradient of `col2im` with respect to the columns, which is `im2col`; `grad_output` has the shape `input_size`."""
     op = "col2im_backward"
-    (dy,) = _arrays.floating(op, grad_output=grad_output)
+    dy = _arrays.numeric(op, "grad_output", grad_output)
     axes, words = geometry.order_axes(op, order)
     p = geometry.windows(op, size(op, "input_size", input_size), kernel_size, stride, padding, dilation)
     same_shape(op, "grad_output", dy.shape, p.input_shape)

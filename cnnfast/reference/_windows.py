@@ -19,9 +19,9 @@ def taps(p: Conv) -> Iterator[tuple[Any, Any]]:
         yield (..., *tap), (..., *points)
 
 
-def padded_zeros(p: Conv) -> Array:
+def padded_zeros(p: Conv, dtype: Any = np.float64) -> Array:
     axes = zip(p.input, p.pad_lo, p.pad_hi, strict=True)
-    return np.zeros((p.n, p.in_channels, *(e + low + high for e, low, high in axes)))
+    return np.zeros((p.n, p.in_channels, *(e + low + high for e, low, high in axes)), dtype)
 
 
 def interior(p: Conv, padded: Array) -> Array:
@@ -30,7 +30,8 @@ def interior(p: Conv, padded: Array) -> Array:
     return np.asarray(padded[inside])
 
 
-def pad(p: Conv, x: Array, value: float = 0) -> Array:
-    padded = padded_zeros(p) + value
+def pad(p: Conv, x: Array, value: float = 0, dtype: Any = np.float64) -> Array:
+    padded = padded_zeros(p, dtype)
+    padded[...] = value
     interior(p, padded)[...] = x
     return padded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from cnnfast import _arrays
 from cnnfast._geometry import columns as geometry
 from cnnfast._geometry.convolution import Conv, Padding, size
-from cnnfast._geometry.tuples import ints, number
+from cnnfast._geometry.tuples import ints
 from cnnfast.reference._common import Array, Ints, check_shape, give
 from cnnfast.reference._windows import interior, pad, padded_zeros, taps
 
@@ -26,15 +27,20 @@ __all__ = [
 ]
 
 
+def _wide(x: Array) -> np.dtype[Any]:
+    """float64 for floats, else the dtype of the array: integers wrap, booleans are joined by or."""
+    return np.result_type(x, np.float64) if x.dtype.kind == "f" else x.dtype
+
+
 def _gather(p: Conv, x: Array, pad_value: float = 0) -> Array:
     """columns[n, c, t, o] = x[n, c, o * stride + t * dilation - padding]."""
-    padded = pad(p, x, pad_value)
+    padded = pad(p, x, pad_value, _wide(x))
     return np.stack([padded[points] for _, points in taps(p)], axis=2).reshape(_column_shape(p))
 
 
 def _scatter(p: Conv, columns: Array) -> Array:
     """x[n, c, o * stride + t * dilation - padding] += columns[n, c, t, o] over all t, o."""
-    padded = padded_zeros(p)
+    padded = padded_zeros(p, _wide(columns))
     columns = columns.reshape(_column_shape(p))
     for t, (_, points) in enumerate(taps(p)):
         padded[points] += columns[:, :, t].reshape(p.n, p.in_channels, *p.output)
@@ -48,6 +54,10 @@ def _column_shape(p: Conv) -> tuple[int, int, int, int]:
 def _ordered_shape(p: Conv, axes: Sequence[int], words: Sequence[int]) -> list[int]:
     extents = iter(_column_shape(p)[axis] for axis in axes)
     return [int(np.prod([next(extents) for _ in range(word)])) for word in words]
+
+
+def _give(op: str, value: Array, dtype: np.dtype[Any], out: Array | None) -> Array:
+    return _arrays.given(op, value.astype(dtype), out)
 
 
 def im2col(
@@ -65,12 +75,12 @@ def im2col(
 
     The letters are N images, C channels, K points of the kernel, O points of the output; 'N CK O' is that of `unfold`.
     """
-    (x,) = _arrays.floating("im2col", input=input)
+    x = _arrays.numeric("im2col", "input", input)
     axes, words = geometry.order_axes("im2col", order)
     p = geometry.windows("im2col", x.shape, kernel_size, stride, padding, dilation)
-    value = number("im2col", "pad_value", pad_value)
+    value = geometry.pad_value("im2col", pad_value, x.dtype)
     columns = _gather(p, x, value).transpose(axes).reshape(_ordered_shape(p, axes, words))
-    return give("im2col", columns, x.dtype, out)
+    return _give("im2col", columns, x.dtype, out)
 
 
 def col2im(
@@ -85,12 +95,12 @@ def col2im(
     out: Array | None = None,
 ) -> Array:
     """Adjoint of `im2col`: ``image[n, c, o * stride + t * dilation - padding] += columns[n, c, t, o]``."""
-    (y,) = _arrays.floating("col2im", columns=columns)
+    y = _arrays.numeric("col2im", "columns", columns)
     axes, words = geometry.order_axes("col2im", order)
     p = geometry.windows("col2im", size("col2im", "input_size", input_size), kernel_size, stride, padding, dilation)
     check_shape("col2im", "columns", y, *_ordered_shape(p, axes, words))
     ordered = y.reshape([_column_shape(p)[axis] for axis in axes])
-    return give("col2im", _scatter(p, ordered.transpose(np.argsort(axes))), y.dtype, out)
+    return _give("col2im", _scatter(p, ordered.transpose(np.argsort(axes))), y.dtype, out)
 
 
 def im2col_backward(
@@ -118,7 +128,7 @@ def col2im_backward(
     order: str = "N CK O",
 ) -> Array:
     """Gradient of `col2im`: `im2col`."""
-    (dy,) = _arrays.floating("col2im_backward", grad_output=grad_output)
+    dy = _arrays.numeric("col2im_backward", "grad_output", grad_output)
     check_shape("col2im_backward", "grad_output", dy, *size("col2im_backward", "input_size", input_size))
     return im2col(dy, kernel_size, stride, padding, dilation, order=order)
 
