@@ -30,6 +30,7 @@ cdef extern from "cnnfast.h" nogil:
     ctypedef struct cf_gemm_desc:
         cf_dtype dtype
         int64_t m, n, k, a_rs, a_cs, b_rs, b_cs
+        double low, high
     ctypedef struct cf_gemm_plan:
         cf_gemm_desc desc
         cf_options options
@@ -87,10 +88,14 @@ cdef extern from "cnnfast.h" nogil:
         int64_t workspace_bytes
     cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass which, const cf_conv_desc *desc,
                                 cf_algorithm algorithm, const cf_options *options)
-    void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y,
-                         void *workspace)
-    void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,
-                               void *workspace)
+    ctypedef struct cf_epilogue:
+        const void *norm
+        const void *residual
+        double low, high
+    void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias,
+                         const cf_epilogue *epilogue, void *y, void *workspace)
+    void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias,
+                               const cf_epilogue *epilogue, void *dx, void *workspace)
     void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace)
     cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels,
                                     int64_t points, const void *dy, void *db)

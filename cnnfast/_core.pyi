@@ -77,6 +77,7 @@ class GemmPlan(Plan):
         exact: bool,
         transpose_a: bool = False,
         transpose_b: bool = False,
+        clamp: tuple[float, float] = ...,
     ) -> None: ...
 
 class ConvPlan(Plan):
@@ -90,6 +91,7 @@ class ConvPlan(Plan):
         exact: bool,
         shape: tuple[int, ...] | None = None,
         algorithm: int = ...,
+        clamp: tuple[float, float] = ...,
     ) -> None: ...
     def info(self) -> dict[str, Any]: ...
 

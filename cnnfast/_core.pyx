@@ -94,6 +94,11 @@ cdef void report(Call call, str text, int threads, int64_t workspace) except *:
         f"cnnfast: {text}, {isa_name(call.options.isa)}, {threads} threads, workspace {workspace} B, {ms:.3f} ms\n")
 
 
+cdef str clamp_text(double low, double high):
+    """What a line says of limits of results."""
+    return f" in [{low:g}, {high:g}]" if low > -INFINITY or high < INFINITY else ""
+
+
 cdef int check(cf_status status) except -1:
     if status == CF_OK:
         return 0

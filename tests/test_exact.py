@@ -15,6 +15,7 @@ from problems import Draw, Problem, solvable
 from cnnfast import _config, _core, testing
 from cnnfast import functional as F
 from cnnfast import reference as R
+from cnnfast.functional import _fused
 
 Array = np.ndarray[Any, Any]
 
@@ -69,6 +70,35 @@ def test_what_is_not_finite_reaches_only_what_it_should(op: str, dtype: Any, rng
         for isa, threads in SETTINGS:
             with _config.using(isa=isa, threads=threads, exact=True):
                 same_results(problem.forward(F), expected, f"{problem}, {_core.isa_name(isa)}, {threads} threads")
+
+
+@pytest.mark.parametrize("algo", ["direct", "winograd"])
+@pytest.mark.parametrize("op", [op for op in EXACT if op.startswith("conv")])
+def test_epilogues_are_the_passes_they_replace(op: str, algo: str, dtype: Any, rng: np.random.Generator) -> None:
+    """Bit for bit, on any numbers: batch norm, the sum with an array, and limits."""
+    draw = Draw(rng, dtype)
+    for _ in range(40):
+        problem = solvable(op, draw, F)
+        input, *weights = problem.arrays.values()
+        windows = tuple(problem.arguments.values())
+        for isa, threads in SETTINGS:
+            what = f"{problem}, {_core.isa_name(isa)}, {threads} threads"
+            with _config.using(isa=isa, threads=threads):
+                y = problem.forward(F, algo=algo)
+                channels = y.shape[-1 - int(op[-2])]
+                residual = draw.one(None, draw.array(*y.shape))
+                clamp = draw.one((-np.inf, np.inf), (0, np.inf), (-0.5, 0.25))
+                statistics = draw.array(channels), draw.positive(channels), draw.array(channels), draw.array(channels)
+                rows = draw.one(None, _fused.norm_rows(*statistics, 1e-5))
+                got = _fused.convolution(op, input, *weights, windows, rows, residual, clamp, algo=algo)
+                if rows is None:
+                    expected = _fused.tail(y, residual, clamp)
+                else:
+                    batch = y if y.ndim == 2 + int(op[-2]) else y[None]
+                    after = None if residual is None else residual.reshape(batch.shape)
+                    arguments = *statistics, False, 0.1, 1e-5, None, after, clamp
+                    expected = _fused.batch_norm("batch_norm", batch, *arguments)[0].reshape(y.shape)
+                same(got, expected, what)
 
 
 def boundaries(isa: int) -> list[str]:

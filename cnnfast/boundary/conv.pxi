@@ -39,6 +39,42 @@ cdef str with_pieces(dict info):
     return " ".join([info[name] for name in ("algorithm", "pieces") if name in info])
 
 
+cdef dict conv_info(const cf_conv_plan *plan):
+    """What a plan chose."""
+    cdef const cf_correlate_plan *c = &plan.correlate
+    cdef const cf_weights_plan *w = &plan.weights
+    cdef const cf_points_plan *p = &plan.points
+    cdef const cf_depthwise_plan *s = &plan.depthwise
+    info = {
+        "pass": _PASSES[<int>plan.pass_],
+        "algorithm": "winograd" if plan.by_winograd else "direct",
+        "isa": isa_name(plan.options.isa),
+        "threads": plan.options.threads,
+        "workspace": plan.workspace_bytes,
+    }
+    if plan.is_depthwise:
+        info.update(algorithm="depthwise", lanes="source" if s.in_place else "slab", tile="strips",
+                    folded=bool(s.folded), tasks=s.units, parts=s.parts,
+                    block=(s.slab.block[0], s.slab.block[1], s.slab.block[2]))
+        return info
+    if plan.by_winograd:
+        return info | winograd_info(&plan.winograd)
+    if plan.lanes_are_points:
+        rows, nv, panels = p.rows, p.nv, p.panels
+        info.update(lanes="points", units=p.units, parts=p.parts)
+    elif plan.pass_ == CF_BACKWARD_WEIGHTS:
+        rows, nv, panels = w.rows, w.nv, w.panels
+        info.update(lanes="channels x taps" if w.flat else "channels", chunks=w.chunks, parts=w.parts)
+    else:
+        rows, nv, panels = c.rows, c.nv, c.panels
+        source = "source" if c.straight else "slab"
+        info.update(lanes=source, direct=bool(c.direct), by_rows=bool(c.by_rows), tasks=c.units,
+                    images=c.slab.images, passes=c.passes, splits=c.splits,
+                    block=(c.slab.block[0], c.slab.block[1], c.slab.block[2]))
+    info["tile"] = f"{-(-rows // max(panels, 1))}x{nv}"
+    return info
+
+
 cdef class ConvPlan(Plan):
     """One pass of a convolution problem.
 
@@ -47,18 +83,21 @@ cdef class ConvPlan(Plan):
     """
     cdef cf_conv_plan plan
     cdef object geometry
+    cdef double low, high               # of results
 
     def __init__(
         self, int which, geometry, int isa, int threads, bint double, bint exact, shape=None, int algorithm=CF_AUTO,
+        tuple clamp=(-INFINITY, INFINITY),
     ):
         cdef cf_conv_desc d = conv_desc(geometry, double)
         cdef cf_options options = options_of(isa, threads, exact)
         check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, <cf_algorithm>algorithm, &options))
         self.geometry, self.shape = geometry, shape
+        self.low, self.high = clamp
 
     cdef object run(self, tuple arrays, object out):
-        """Forward of (input, weight, bias), backward-data of (grad_output, weight, bias), backward-weights of
-        (input, grad_output); bias may be missing."""
+        """Forward of (input, weight, bias, norm, residual), backward-data of the same for a grad_output,
+        backward-weights of (input, grad_output); what comes after weight may be missing."""
         cdef Call call = begin_with(self.plan.options)
         cdef Workspace workspace = take_workspace(self.plan.workspace_bytes)
         cdef cnp.ndarray result = new_array(self.shape, cnp.PyArray_TYPE(arrays[0])) if out is None else out
@@ -66,52 +105,33 @@ cdef class ConvPlan(Plan):
         cdef void *b = data_of(arrays[1])
         cdef void *c = data_of(arrays[2]) if len(arrays) > 2 else NULL
         cdef void *y = data_of(result)
+        cdef cf_epilogue epilogue
+        cdef const cf_epilogue *after = NULL
+        if len(arrays) > 3:
+            epilogue.norm, epilogue.residual = data_of(arrays[3]), data_of(arrays[4])
+            epilogue.low, epilogue.high = self.low, self.high
+            after = &epilogue
         with nogil:
             if self.plan.pass_ == CF_FORWARD:
-                cf_conv_forward(&self.plan, a, b, c, y, workspace.data())
+                cf_conv_forward(&self.plan, a, b, c, after, y, workspace.data())
             elif self.plan.pass_ == CF_BACKWARD_DATA:
-                cf_conv_backward_data(&self.plan, a, b, c, y, workspace.data())
+                cf_conv_backward_data(&self.plan, a, b, c, after, y, workspace.data())
             else:
                 cf_conv_backward_weights(&self.plan, a, b, y, workspace.data())
         give_back(workspace)
         if call.start >= 0:
-            sys.stderr.write(f"cnnfast: {self}, {(perf_counter() - call.start) * 1e3:.3f} ms\n")
+            sys.stderr.write(f"cnnfast: {self}{self.after(arrays)}, {(perf_counter() - call.start) * 1e3:.3f} ms\n")
         return result
+
+    cdef str after(self, tuple arrays):
+        """What a line says of the epilogue."""
+        texts = ", normalised", " plus an array"
+        parts = [text for text, array in zip(texts, arrays[3:]) if array is not None]
+        return "".join([*parts, clamp_text(self.low, self.high)])
 
     def info(self):
         """What the plan chose, for tests and reports."""
-        cdef cf_correlate_plan *c = &self.plan.correlate
-        cdef cf_weights_plan *w = &self.plan.weights
-        cdef cf_points_plan *p = &self.plan.points
-        cdef cf_depthwise_plan *s = &self.plan.depthwise
-        info = {
-            "pass": _PASSES[<int>self.plan.pass_],
-            "algorithm": "winograd" if self.plan.by_winograd else "direct",
-            "isa": isa_name(self.plan.options.isa),
-            "threads": self.plan.options.threads,
-            "workspace": self.plan.workspace_bytes,
-        }
-        if self.plan.is_depthwise:
-            info.update(algorithm="depthwise", lanes="source" if s.in_place else "slab", tile="strips",
-                        folded=bool(s.folded), tasks=s.units, parts=s.parts,
-                        block=(s.slab.block[0], s.slab.block[1], s.slab.block[2]))
-            return info
-        if self.plan.by_winograd:
-            return info | winograd_info(&self.plan.winograd)
-        if self.plan.lanes_are_points:
-            rows, nv, panels = p.rows, p.nv, p.panels
-            info.update(lanes="points", units=p.units, parts=p.parts)
-        elif self.plan.pass_ == CF_BACKWARD_WEIGHTS:
-            rows, nv, panels = w.rows, w.nv, w.panels
-            info.update(lanes="channels x taps" if w.flat else "channels", chunks=w.chunks, parts=w.parts)
-        else:
-            rows, nv, panels = c.rows, c.nv, c.panels
-            source = "source" if c.straight else "slab"
-            info.update(lanes=source, direct=bool(c.direct), by_rows=bool(c.by_rows), tasks=c.units,
-                        images=c.slab.images, passes=c.passes, splits=c.splits,
-                        block=(c.slab.block[0], c.slab.block[1], c.slab.block[2]))
-        info["tile"] = f"{-(-rows // max(panels, 1))}x{nv}"
-        return info
+        return conv_info(&self.plan)
 
     def __str__(self):
         info = self.info()

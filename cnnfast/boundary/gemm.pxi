@@ -2,12 +2,15 @@
 
 
 cdef class GemmPlan(Plan):
-    """(m, n) = op(a) op(b) + bias, where op transposes a packed matrix if asked; bias has n elements or is missing."""
+    """(m, n) = clamp(op(a) op(b) + bias), where op transposes a packed matrix if asked.
+
+    bias has n elements or is missing.
+    """
     cdef cf_gemm_plan plan
 
     def __init__(
         self, tuple shape, int64_t m, int64_t n, int64_t k, int isa, int threads, bint double, bint exact,
-        bint transpose_a=False, bint transpose_b=False,
+        bint transpose_a=False, bint transpose_b=False, tuple clamp=(-INFINITY, INFINITY),
     ):
         cdef cf_options options = options_of(isa, threads, exact)
         cdef cf_gemm_desc d
@@ -15,6 +18,7 @@ cdef class GemmPlan(Plan):
         d.m, d.n, d.k = m, n, k
         d.a_rs, d.a_cs = 1 if transpose_a else k, m if transpose_a else 1
         d.b_rs, d.b_cs = 1 if transpose_b else n, k if transpose_b else 1
+        d.low, d.high = clamp
         check(cf_gemm_plan_init(&self.plan, &d, &options))
         self.shape = shape
 
@@ -32,5 +36,6 @@ cdef class GemmPlan(Plan):
         give_back(workspace)
         if call.start >= 0:
             d = self.plan.desc
-            report(call, f"gemm m{d.m}n{d.n}k{d.k}", call.options.threads, self.plan.workspace_bytes)
+            text = f"gemm m{d.m}n{d.n}k{d.k}{clamp_text(d.low, d.high)}"
+            report(call, text, call.options.threads, self.plan.workspace_bytes)
         return result

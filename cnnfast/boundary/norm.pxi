@@ -38,8 +38,7 @@ def norm_forward(tuple how, cnp.ndarray x, int64_t groups, int statistics, cnp.n
 
 
 cdef str norm_text(const cf_norm_desc *d):
-    clamp = f" in [{d.low:g}, {d.high:g}]" if d.low > -INFINITY or d.high < INFINITY else ""
-    return f"n{d.n}c{d.channels}x{d.points} groups {d.groups}{clamp}"
+    return f"n{d.n}c{d.channels}x{d.points} groups {d.groups}{clamp_text(d.low, d.high)}"
 
 
 def norm_backward(tuple how, cnp.ndarray dy, cnp.ndarray x, int64_t groups, int statistics, cnp.ndarray weight,

@@ -1,7 +1,7 @@
 # Public ops whose way to run depends on shapes, dtype, settings and the other arguments alone.
 
 cdef Py_ssize_t _RESULTS_KEPT = 4096    # of a function; a net has tens of problems, a plan is a KB
-cdef enum: _SIGNATURE = 4 + 3 * 65      # numbers: settings, and of at most three arrays the rank and NumPy's most axes
+cdef enum: _SIGNATURE = 4 + 5 * 65      # numbers: settings, and of at most five arrays the rank and NumPy's most axes
 
 
 cdef class Plan:

@@ -55,6 +55,29 @@ def _forward(
     return _core.ConvPlan(to.forward, problem, *how, _result_shape(to.forward, problem, rank, x), algorithm)
 
 
+def _fused(
+    to: _Direction,
+    op: str,
+    rank: int,
+    how: Settings,
+    x: Shape,
+    w: Shape,
+    b: Shape | None,
+    norm: Shape | None,
+    residual: Shape | None,
+    *arguments: Any,
+) -> _core.Plan:
+    """``clamp((op(...) - mean) * inverse * weight + bias + residual)``, the rows of `norm`, (4, channels), between."""
+    *windows, algo, clamp = arguments
+    problem = to.problem(op, rank, x, w, b, *windows)
+    shape = _result_shape(to.forward, problem, rank, x)
+    if norm is not None:
+        same_shape(op, "norm", norm, (4, shape[-rank - 1]))
+    if residual not in (None, shape):
+        raise ValueError(f"Residual: body gives {shape}, shortcut gives {residual}")
+    return _core.ConvPlan(to.forward, problem, *how, shape, _algorithm(op, algo), clamp)
+
+
 def _backward(
     to: _Direction, op: str, rank: int, how: Settings, dy: Shape, x: Shape, w: Shape, *arguments: Any
 ) -> _core.Plan:
@@ -97,4 +120,9 @@ CONV_BACKWARD = _ops(_CONV, "_backward", _backward, "grad_output", "input", "wei
 CONV_INPUT = _ops(_CONV, "_input", _input_gradient, "grad_output", "weight")
 CONV_WEIGHT = _ops(_CONV, "_weight", _weight_gradient, "input", "grad_output")
 TRANSPOSE = _ops(_TRANSPOSE, "", _forward, "input", "weight", "bias?")
+FUSED = {
+    op.name: op
+    for to in (_CONV, _TRANSPOSE)
+    for op in _ops(to, "", _fused, "input", "weight", "bias?", "norm?", "residual?").values()
+}
 TRANSPOSE_BACKWARD = _ops(_TRANSPOSE, "_backward", _backward, "grad_output", "input", "weight")

@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
 from cnnfast._geometry.tuples import flag, number, same_shape
+from cnnfast.functional import _convolution
 from cnnfast.functional import _normalization as nd
+from cnnfast.functional.linear import LINEAR
 
 Array = NDArray[Any]
 Clamp = tuple[float, float]
@@ -73,6 +75,51 @@ def batch_norm_backward(op: str, kept: Kept, grad_output: ArrayLike) -> nd.Gradi
     same_shape(op, "grad_output", dy.shape, x.shape)
     channels = (x.shape[1] if x.ndim > 1 else 0,)
     return nd.gradients(op, *kept[1:5], dy, x, channels, kept.clamp)
+
+
+def convolution(
+    op: str,
+    input: Any,
+    weight: Array,
+    bias: Array | None,
+    windows: tuple[Any, ...],
+    norm: Array | None = None,
+    residual: Array | None = None,
+    clamp: Clamp = NO_CLAMP,
+    out: Array | None = None,
+    algo: str = "auto",
+) -> Array:
+    """Return ``clamp(normalised(op(input, weight, bias, *windows)) + residual)``; `norm` is what `norm_rows` returns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `op`, and if the shapes of the sum differ.
+    """
+    arrays = input, weight, bias, norm, residual
+    result: Array = _convolution.FUSED[op](arrays, (*windows, algo, clamp), out)
+    return result
+
+
+def linear(
+    input: Any, weight: Array, bias: Array | None, residual: Array | None, clamp: Clamp, out: Array | None = None
+) -> Array:
+    """Return ``clamp(linear(input, weight, bias) + residual)``."""
+    if residual is None and (bias is None or bias.shape == weight.shape[:1]):
+        y: Array = LINEAR((input, weight, bias), () if clamp == NO_CLAMP else (clamp,), out)
+        return y
+    y = LINEAR((input, weight, bias), (), out)
+    return y if residual is None and clamp == NO_CLAMP else tail(y, residual, clamp, y)
+
+
+def norm_rows(mean: Array, variance: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """Return mean, inverse deviation, weight and bias of channels in the four rows of an array."""
+    rows = np.empty((4, len(mean)), mean.dtype)
+    rows[0] = mean
+    rows[1] = 1 / np.sqrt(variance.astype(np.float64) + eps)
+    rows[2] = 1 if weight is None else weight
+    rows[3] = 0 if bias is None else bias
+    return rows
 
 
 def tail(y: Array, residual: ArrayLike | None, clamp: Clamp, out: Array | None = None) -> Array:

@@ -36,10 +36,10 @@ def _check(op: str, x: Shape, weight: Shape, bias: Shape | None) -> Shape:
     return shape
 
 
-def _linear(how: Settings, x: Shape, weight: Shape, bias: Shape | None) -> _core.Plan:
+def _linear(how: Settings, x: Shape, weight: Shape, bias: Shape | None, *clamp: tuple[float, float]) -> _core.Plan:
     shape = _check("linear", x, weight, bias)
     rows, outputs = math.prod(x[:-1]), math.prod(weight[:-1])
-    product = _core.GemmPlan(shape, rows, outputs, x[-1], *how, transpose_b=True)
+    product = _core.GemmPlan(shape, rows, outputs, x[-1], *how, False, True, *clamp)
     return product if bias in (None, (outputs,)) else _core.Plus(product)
 
 
@@ -55,7 +55,7 @@ def _linear_backward(how: Settings, dy: Shape, x: Shape, weight: Shape) -> _core
     )
 
 
-_LINEAR = Op("linear", _linear, "input", "weight", "bias?")
+LINEAR = Op("linear", _linear, "input", "weight", "bias?")
 _LINEAR_BACKWARD = Op("linear_backward", _linear_backward, "grad_output", "input", "weight")
 
 
@@ -85,7 +85,7 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *
     >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]), np.array([0.0, 1.0])).tolist()
     [[11.0, 18.0]]
     """
-    return _LINEAR((input, weight, bias), (), out)
+    return LINEAR((input, weight, bias), (), out)
 
 
 def linear_backward(grad_output: ArrayLike, input: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:

@@ -60,7 +60,10 @@ class Unit(NamedTuple):
         """Return what these layers and a tail make of `input`; keep nothing."""
         if self.norm is None:
             return infer(self.host, input, tail)
-        return self.norm._finish(self.host._infer(input), tail)
+        norm = self.norm._rows_for(self.host)
+        if norm is None:
+            return self.norm._finish(self.host._infer(input), tail)
+        return self.host._infer_normalised(input, norm, tail)
 
 
 def infer(module: Any, input: Any, tail: Tail) -> Any:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from cnnfast._geometry.convolution import paddings
 from cnnfast._geometry.tuples import IntOrTuple, Ints, check_rank, ints
+from cnnfast.functional import _fused
+from cnnfast.layers._fusion import Tail
 from cnnfast.layers._padding import MODES, pad, pad_backward
 from cnnfast.layers.layer import WeightedLayer
 from cnnfast.layers.module import Array
@@ -55,6 +57,13 @@ class _ConvBase(WeightedLayer):
         name, any_size = type(self).__name__, self.kernel_size
         low, high = paddings(name, self.padding, any_size, self.kernel_size, self.stride, self.dilation)
         return list(zip(low, high, strict=True))
+
+    def _compute(self, input: Array, keywords: dict[str, Any], tail: Tail, norm: Array | None = None) -> Array:
+        return _fused.convolution(self._op, input, *self._values(), tuple(keywords.values()), norm, *tail)
+
+    def _infer_normalised(self, input: npt.ArrayLike, norm: Array, tail: Tail) -> Array:
+        """Return what this layer, a batch norm with these rows, and a tail make of ``input``; keep nothing."""
+        return self._compute(*self._prepare(input), tail, norm)
 
     def _gradients(self, grad_output: npt.ArrayLike, input_grad: bool) -> Any:
         mask = (input_grad, True, self.bias is not None)

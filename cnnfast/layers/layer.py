@@ -95,8 +95,9 @@ class WeightedLayer(Layer):
         """Return what the op is given beside weight and bias."""
         return np.asarray(input), {}
 
-    def _values(self) -> list[Array | None]:
-        return [None if p is None else p.data for p in (self.weight, self.bias)]
+    def _values(self) -> tuple[Any, Any]:
+        weight, bias = (None if p is None else p.data for p in (self.weight, self.bias))
+        return weight, bias
 
     def forward(self, input: npt.ArrayLike) -> Array:
         """Return op(input, weight, bias, ...)."""
@@ -107,17 +108,16 @@ class WeightedLayer(Layer):
         return self._run(*self._prepare(input), rectifier)
 
     def _run(self, input: Array, keywords: dict[str, Any], rectifier: Any) -> Array:
-        weight, bias = self._values()
-        output: Array = self._apply(input, weight, bias, **keywords)
-        if rectifier is not None:
-            output = Tail(None, rectifier._clamp).finish(output)
+        output = self._compute(input, keywords, NOTHING if rectifier is None else Tail(None, rectifier._clamp))
         gate = None if rectifier is None else (rectifier._op, output)
-        vars(self)["_saved"] = Saved((input, weight), keywords, gate)
+        vars(self)["_saved"] = Saved((input, self._values()[0]), keywords, gate)
         return output
 
-    def _infer(self, input: npt.ArrayLike, tail: Tail = NOTHING) -> Array:
-        input, keywords = self._prepare(input)
+    def _compute(self, input: Array, keywords: dict[str, Any], tail: Tail) -> Array:
         return tail.finish(self._apply(input, *self._values(), **keywords))
+
+    def _infer(self, input: npt.ArrayLike, tail: Tail = NOTHING) -> Array:
+        return self._compute(*self._prepare(input), tail)
 
     def _gradients(self, grad_output: npt.ArrayLike, input_grad: bool) -> Any:
         """Return the gradients of the input, of the weight and of the bias."""

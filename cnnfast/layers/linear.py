@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnfast.layers._fusion import is_ours
+from cnnfast.functional import _fused
+from cnnfast.layers._fusion import Tail, is_ours
 from cnnfast.layers.layer import WeightedLayer
 from cnnfast.layers.module import Array, Module
 
@@ -52,6 +53,9 @@ class Linear(WeightedLayer):
     ) -> None:
         self.in_features, self.out_features = in_features, out_features
         self._learn((out_features, in_features), out_features if bias else None, dtype)
+
+    def _compute(self, input: Array, keywords: dict[str, Any], tail: Tail) -> Array:
+        return _fused.linear(input, *self._values(), *tail)
 
     def extra_repr(self) -> str:
         """Return the sizes, and whether there is a bias."""

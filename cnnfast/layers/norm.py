@@ -65,6 +65,15 @@ class _BatchNorm(WeightedLayer):
         """Normalise in place an array that nobody else holds."""
         return self._normalise(input, tail, input)
 
+    def _rows_for(self, host: Any) -> Array | None:
+        """Return what evaluation needs to run with a convolution, or None if it cannot."""
+        mean, variance, values = self.running_mean, self.running_var, self._values()
+        shape, dtype = (host.out_channels,), host.weight.data.dtype
+        given = [array for array in (mean, variance, *values) if array is not None]
+        if mean is None or variance is None or any(a.shape != shape or a.dtype != dtype for a in given):
+            return None
+        return _fused.norm_rows(mean, variance, *values, self.eps)
+
     def _normalise(self, input: Array, tail: Tail, out: Array | None) -> Array:
         arguments = self._arguments_of(input)
         output, _ = _fused.batch_norm(self._op, input, **arguments, out=out, residual=tail.residual, clamp=tail.clamp)

@@ -4,6 +4,14 @@
 #define CF_KERNELS_DENSE_H
 #include <stdint.h>
 
+/* What finish_rows does: row r has mean norm[r*step], and `stride` reals behind it each inverse deviation, weight and bias; norm
+ * may be NULL. */
+typedef struct {
+    const void *norm;
+    int64_t stride, step;
+    double low, high;
+} cf_finish;
+
 /* Largest tile: rows and vectors.  A table offers (mr, nv) where mr * nv + nv + 1 registers exist. */
 enum { CF_MR_MAX = 14, CF_NV_MAX = 6 };
 
@@ -34,6 +42,8 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
  * scatter_rows  dst[r*ldd + q*step] = src[r*lds + q],  r < rows,  q < len.
  * interleave_rows  dst[r*ldd + 2*q] = even[r*lds + q],  dst[r*ldd + 2*q + 1] = odd[r*lds + q],  below column len.
  * add_rows      dst[r*ldd + q*step] += src[r*lds + q],  r < rows,  q < len.
+ * finish_rows   y[r*ld + q] = clamp((y[r*ld + q] - mean) * inverse * weight + bias + z[r*ld + q], low, high),
+ *               r < rows,  q < len;  z NULL stands for zeros.
  * lane_sums     dst[i] = sum over p < parts, l < VL of src[p*stride + i*VL + l],  i < n, in a fixed order.
  * set           dst[i] = value,  i < n.
  * sum           *total += sum of src[i], i < n, in a fixed order; single blocks are summed in real, blocks in double. */
@@ -45,6 +55,7 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
     X(interleave_rows,                                                                                                 \
       (void *dst, int64_t ldd, const void *even, const void *odd, int64_t lds, int64_t rows, int64_t len))             \
     X(add_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))       \
+    X(finish_rows, (const cf_finish *f, void *y, const void *z, int64_t ld, int64_t rows, int64_t len))                \
     X(lane_sums, (int64_t n, int64_t parts, int64_t stride, const void *src, void *dst))                               \
     X(set, (int64_t n, void *dst, double value))                                                                       \
     X(sum, (int64_t n, const void *src, double *total))

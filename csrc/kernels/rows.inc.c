@@ -129,3 +129,46 @@ static void CF_NAME(add_rows)(void *dst, int64_t ldd, int64_t step, const void *
             for (int64_t q = 0; q < len; q++) d[q * step] += s[q];
     }
 }
+
+/* Mean, inverse deviation, weight, bias. */
+typedef struct {
+    vec of[4];
+} norm_vectors;
+
+CF_INLINE norm_vectors norm_of(const cf_finish *f, int64_t row)
+{
+    norm_vectors v;
+    CF_UNROLL for (int i = 0; i < 4; i++) v.of[i] = broadcast(((const real *)f->norm)[i * f->stride + row * f->step]);
+    return v;
+}
+
+CF_INLINE vec finished(int normed, int with_z, const norm_vectors *v, vec y, vec z, vec low, vec high)
+{
+    if (normed) y = (y - v->of[0]) * v->of[1] * v->of[2] + v->of[3];
+    if (with_z) y += z;
+    return clamp_vector(y, low, high);
+}
+
+CF_INLINE void finish(int normed, int with_z, const cf_finish *f, real *y, const real *z, int64_t ld, int64_t rows,
+                      int64_t len)
+{
+    const vec low = broadcast((real)f->low), high = broadcast((real)f->high);
+    for (int64_t r = 0; r < rows; r++, y += ld, z += with_z ? ld : 0) {
+        norm_vectors v = {{zero()}};
+        if (normed) v = norm_of(f, r);
+        int64_t q = 0;
+        for (; q + VL <= len; q += VL)
+            store(y + q, finished(normed, with_z, &v, load(y + q), with_z ? load(z + q) : low, low, high));
+        if (q == len) continue;
+        const vec rest = with_z ? load_part(z + q, len - q) : low;
+        store_part(y + q, finished(normed, with_z, &v, load_part(y + q, len - q), rest, low, high), len - q);
+    }
+}
+
+static void CF_NAME(finish_rows)(const cf_finish *f, void *y, const void *z, int64_t ld, int64_t rows, int64_t len)
+{
+    if (f->norm && z) finish(1, 1, f, y, z, ld, rows, len);
+    else if (f->norm) finish(1, 0, f, y, z, ld, rows, len);
+    else if (z) finish(0, 1, f, y, z, ld, rows, len);
+    else finish(0, 0, f, y, z, ld, rows, len);
+}

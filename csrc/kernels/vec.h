@@ -156,6 +156,25 @@ CF_INLINE vec larger_lanes(vec a, vec b) { return (b > a) | (b != b) ? b : a; }
  * convolution of 56x56 planes took 14 % less time, with 2 KB nearly as little (Zen 3, from memory). */
 enum { ROWS_AHEAD = 1536 };
 
+/* v < low ? low : v > high ? high : v in each lane, so that NaN stays. */
+CF_INLINE vec clamp_vector(vec v, vec low, vec high)
+{
+#if CF_VBYTES == 64 && CF_DOUBLE
+    return (vec)_mm512_min_pd((__m512d)high, _mm512_max_pd((__m512d)low, (__m512d)v));
+#elif CF_VBYTES == 64
+    return (vec)_mm512_min_ps((__m512)high, _mm512_max_ps((__m512)low, (__m512)v));
+#elif CF_VBYTES == 32 && CF_DOUBLE
+    return (vec)_mm256_min_pd((__m256d)high, _mm256_max_pd((__m256d)low, (__m256d)v));
+#elif CF_VBYTES == 32
+    return (vec)_mm256_min_ps((__m256)high, _mm256_max_ps((__m256)low, (__m256)v));
+#elif VL > 1
+    v = pick(v < low, low, v);
+    return pick(v > high, high, v);
+#else
+    return v < low ? low : v > high ? high : v;
+#endif
+}
+
 /* dst[i] = src[i], i < n, reading and writing nothing else. */
 CF_INLINE void copy(real *restrict dst, const real *restrict src, int64_t n)
 {

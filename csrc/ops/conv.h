@@ -84,11 +84,19 @@ typedef enum { CF_AUTO, CF_DIRECT, CF_WINOGRAD } cf_algorithm;
 cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, cf_algorithm algorithm,
                             const cf_options *options);
 
-/* bias may be NULL; in backward-data it has ic elements (the bias of a transposed convolution). */
-void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y,
-                     void *workspace);
-void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,
-                           void *workspace);
+/* What becomes of a result y where it is stored, while it is in a cache:
+ *   y = clamp((y - mean[c]) * inverse[c] * weight[c] + bias[c] + residual, low, high)
+ * norm holds mean, inverse deviation, weight and bias, (4, channels) of the dtype; residual is like y; both may be NULL. */
+typedef struct {
+    const void *norm, *residual;
+    double low, high;
+} cf_epilogue;
+
+/* bias may be NULL; in backward-data it has ic elements (the bias of a transposed convolution).  epilogue may be NULL. */
+void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias,
+                     const cf_epilogue *epilogue, void *y, void *workspace);
+void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias,
+                           const cf_epilogue *epilogue, void *dx, void *workspace);
 void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace);
 
 /* db[k] = sum over n, o of dy[n,k,o];  dy (n, channels, points) */

@@ -10,18 +10,34 @@
 cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 
+/* Where results go, and what becomes of them there; epilogue may be NULL. */
+typedef struct {
+    void *dst;
+    int64_t channels; /* of all groups */
+    const cf_epilogue *epilogue;
+} cf_target;
+
 /* depthwise_plan.c, depthwise.c, depthwise_weights.c: whether groups have so few channels, and the same three. */
 int cf_is_depthwise(const cf_conv_desc *d);
 cf_status cf_depthwise_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
 void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *src, const void *w, const void *bias,
-                      void *dst, void *workspace);
+                      const cf_target *to, void *workspace);
 void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
                               void *workspace);
 /* winograd_plan.c: 0 where it does not apply or, if the choice is free, is not expected to be faster than direct convolution. */
 int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm algorithm);
-void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst,
+void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, const cf_target *to,
                      void *workspace);
 void cf_winograd_weights_run(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace);
+
+/* store.c: the epilogue of rows of the target from y on, which belong to `channel` or, if `each`, to it and those after it. */
+void cf_apply_epilogue(const cf_kernels *kn, const cf_target *t, void *y, int64_t channel, int each, int64_t ld,
+                       int64_t rows, int64_t len);
+
+/* store.c: rows that were held back for all phases along an axis w, next_phase reals apart, to their places from `to` on; `points`
+ * is what they make together. */
+void cf_put_rows(const cf_kernels *kn, const cf_axis *w, const void *from, int64_t next_phase, int64_t ld, void *to,
+                 int64_t ldd, int64_t rows, int64_t points);
 
 /* Bytes at which a thread's workspace for backward-weights has its arrays.  koff: slab offset of each point of a chunk. */
 typedef struct {
@@ -50,7 +66,8 @@ typedef struct {
     const cf_correlate_plan *p;
     const cf_kernels *kn;
     const void *src, *w, *bias;
-    void *dst, *packed, *zeros, *thread_base;
+    cf_target to;
+    void *packed, *zeros, *thread_base;
     int32_t *koff, *straight_koff;
 } cf_correlate_job;
 

@@ -39,7 +39,7 @@ static void *direct_dst(const cf_correlate_job *j, const cf_unit *u)
     const cf_correlate_plan *p = j->p;
     int64_t channel = (u->region.image * j->plan->desc.groups + u->group) * p->rows;
     int64_t point = (u->region.at[0] * p->slab.axis[1].dst + u->region.at[1]) * p->slab.axis[2].dst + u->region.at[2];
-    return cf_at(j->dst, channel * cf_slab_dst_plane(&p->slab) + point, j->kn->size);
+    return cf_at(j->to.dst, channel * cf_slab_dst_plane(&p->slab) + point, j->kn->size);
 }
 
 /* How far slices and rows lie apart. */
@@ -52,10 +52,11 @@ typedef struct {
     const cf_correlate_job *j;
     int64_t panel0, panel1;
     int64_t terms, inner;     /* of the phase; of one of its outer taps */
-    int64_t lanes, ldy;
+    int64_t lanes, ldy, channel; /* channel of row 0 */
     const void *a, *b, *init; /* panel 0 of the phase; lane 0 */
     const int32_t *koff;
     void *y;
+    int last; /* terms, whose results are not held back */
 } run;
 
 /* Terms [k0, k1) of rows [m0, m0 + mr), a panel, in vectors [v0, v0 + nv). */
@@ -63,12 +64,12 @@ static void run_tile(const run *r, int64_t k0, int64_t k1, int64_t panel, int64_
                      int64_t nv)
 {
     const cf_kernels *kn = r->j->kn;
-    int64_t j0 = v0 * kn->lanes;
+    int64_t j0 = v0 * kn->lanes, lanes = cf_min(nv * kn->lanes, r->lanes - j0);
     const void *init = r->init ? cf_at_const(r->init, m0, kn->size) : NULL;
     void *y = cf_at(r->y, m0 * r->ldy + j0, kn->size);
     kn->tile[nv][mr](k1 - k0, cf_at_const(r->a, m0 * r->terms + panel * kn->lanes + k0 * mr, kn->size), 1, mr,
-                     cf_at_const(r->b, j0, kn->size), r->koff + k0, y, r->ldy, init, y, r->ldy,
-                     cf_min(nv * kn->lanes, r->lanes - j0));
+                     cf_at_const(r->b, j0, kn->size), r->koff + k0, y, r->ldy, init, y, r->ldy, lanes);
+    if (r->last) cf_apply_epilogue(kn, &r->j->to, y, r->channel + m0, 1, r->ldy, mr, lanes);
 }
 
 static void run_terms(const run *r, int64_t k0, int64_t k1)
@@ -89,12 +90,15 @@ static void run_terms(const run *r, int64_t k0, int64_t k1)
 static void run_taps(run r, int64_t kh, int64_t d0, int64_t d1, int64_t h0, int64_t h1)
 {
     int64_t together = h1 - h0 == kh ? d1 - d0 : 1;
+    int last = r.last;
     if (d0 == d1 || h0 == h1) {
-        if (r.init) run_terms(&r, 0, 0);
+        if (r.init || r.last) run_terms(&r, 0, 0);
         return;
     }
-    for (int64_t d = d0; d < d1; d += together, r.init = NULL)
+    for (int64_t d = d0; d < d1; d += together, r.init = NULL) {
+        r.last = last && d + together == d1;
         run_terms(&r, (d * kh + h0) * r.inner, ((d + together - 1) * kh + h1) * r.inner);
+    }
 }
 
 /* The slices of a block, and its rows where they are runs of their own. */
@@ -126,6 +130,8 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
     run r = {.j = j,
              .lanes = cf_slab_lanes(&p->slab, p->by_rows ? 1 : u->region.len[1], u->region.len[2]),
              .ldy = p->direct ? cf_slab_dst_plane(&p->slab) : p->buffer_ld,
+             .channel = u->group * p->rows,
+             .last = p->direct && pass == p->passes - 1,
              .b = lanes_at,
              .koff = koff + cf_koff_at(p, channels)};
     if (pass == 0) r.init = j->bias ? cf_at_const(j->bias, u->group * p->rows, size) : j->zeros;
@@ -147,21 +153,7 @@ static void run_pass(const cf_correlate_job *j, const cf_unit *u, int64_t pass, 
     }
 }
 
-/* Rows of one destination channel and phase from the buffer to their places; along w, two phases at once where the stride is
- * 2, so that whole lines are written. */
-static void put_rows(const cf_correlate_job *j, const cf_phase *w, int64_t points, const void *from, void *to,
-                     int64_t ldd, int64_t rows)
-{
-    const cf_correlate_plan *p = j->p;
-    int64_t step = p->slab.axis[2].dstep, next_phase = p->rows * p->buffer_ld;
-    if (step == 2)
-        j->kn->interleave_rows(to, ldd, from, cf_at_const(from, next_phase, j->kn->size), p->slab.row_stride, rows,
-                               points);
-    else
-        j->kn->scatter_rows(cf_at(to, w->first, j->kn->size), ldd, step, from, p->slab.row_stride, rows,
-                            cf_ceil_div(points - w->first, step));
-}
-
+/* All phases along w of one destination channel from the buffer to their places; ph[2] is the first of them. */
 static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_phase ph[3], int64_t m, const void *from)
 {
     const cf_correlate_plan *p = j->p;
@@ -169,15 +161,16 @@ static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_ph
     const cf_region *r = &u->region;
     int64_t size = j->kn->size, lanes = p->buffer_ld / p->slab.block[0], left = r->at[2] * a[2].dstep;
     int64_t slices = cf_min(r->len[0], ph[0].count - r->at[0]), rows = cf_min(r->len[1], ph[1].count - r->at[1]);
-    int64_t points = cf_min(r->len[2] * a[2].dstep, a[2].dst - left);
-    if (rows <= 0 || points <= ph[2].first) return;
+    int64_t points = cf_min(r->len[2] * a[2].dstep, a[2].dst - left), ldd = a[1].dstep * a[2].dst;
+    if (rows <= 0 || points <= 0) return;
     for (int64_t n = 0; n < r->images; n++) {
-        int64_t channel = ((r->image + n) * j->plan->desc.groups + u->group) * p->rows + m;
+        int64_t own = u->group * p->rows + m, channel = (r->image + n) * j->plan->desc.groups * p->rows + own;
         for (int64_t z = 0; z < slices; z++) {
             int64_t d = ph[0].first + (r->at[0] + z) * a[0].dstep, h = ph[1].first + r->at[1] * a[1].dstep;
-            void *to = cf_at(j->dst, ((channel * a[0].dst + d) * a[1].dst + h) * a[2].dst + left, size);
-            put_rows(j, &ph[2], points, cf_at_const(from, z * lanes + n * p->slab.pitch, size), to,
-                     a[1].dstep * a[2].dst, rows);
+            void *to = cf_at(j->to.dst, ((channel * a[0].dst + d) * a[1].dst + h) * a[2].dst + left, size);
+            cf_put_rows(j->kn, &a[2], cf_at_const(from, z * lanes + n * p->slab.pitch, size), p->rows * p->buffer_ld,
+                        p->slab.row_stride, to, ldd, rows, points);
+            cf_apply_epilogue(j->kn, &j->to, to, own, 0, ldd, rows, points);
         }
     }
 }
@@ -185,8 +178,7 @@ static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_ph
 static void put_buffer(const cf_correlate_job *j, const cf_unit *u, const void *buffer)
 {
     const cf_correlate_plan *p = j->p;
-    int64_t together = p->slab.axis[2].dstep == 2 ? 2 : 1;
-    for (int64_t i = 0; i < p->phases; i += together) {
+    for (int64_t i = 0; i < p->phases; i += p->slab.axis[2].dstep) {
         cf_phase ph[3];
         cf_slab_phases(&p->slab, i, ph);
         for (int64_t m = cf_row_begin(p, u->panel0); m < cf_row_begin(p, u->panel1); m++)
@@ -220,19 +212,20 @@ static void run_unit(void *ctx, int64_t task, int thread)
     if (!p->direct) put_buffer(j, &u, buffer);
 }
 
-static void correlate(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst,
-                      void *workspace)
+static void correlate(const cf_conv_plan *plan, const void *src, const void *w, const void *bias,
+                      const cf_epilogue *epilogue, void *dst, void *workspace)
 {
     const cf_correlate_plan *p = &plan->correlate;
     if (plan->desc.n == 0) return;
+    const cf_target to = {dst, plan->pass == CF_FORWARD ? plan->desc.oc : plan->desc.ic, epilogue};
     if (plan->by_winograd) {
-        cf_winograd_run(plan, src, w, bias, dst, workspace);
+        cf_winograd_run(plan, src, w, bias, &to, workspace);
         return;
     }
-    cf_correlate_job job = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .dst = dst};
+    cf_correlate_job job = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .to = to};
     job.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
     if (plan->is_depthwise) {
-        cf_depthwise_run(plan, job.kn, src, w, bias, dst, workspace);
+        cf_depthwise_run(plan, job.kn, src, w, bias, &to, workspace);
         return;
     }
     job.packed = cf_at(workspace, plan->packed_at, 1);
@@ -246,13 +239,14 @@ static void correlate(const cf_conv_plan *plan, const void *src, const void *w, 
     cf_parallel_for(p->units, plan->options.threads, run_unit, &job);
 }
 
-void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias, void *y, void *workspace)
+void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias,
+                     const cf_epilogue *epilogue, void *y, void *workspace)
 {
-    correlate(plan, x, w, bias, y, workspace);
+    correlate(plan, x, w, bias, epilogue, y, workspace);
 }
 
-void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias, void *dx,
-                           void *workspace)
+void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias,
+                           const cf_epilogue *epilogue, void *dx, void *workspace)
 {
-    correlate(plan, dy, w, bias, dx, workspace);
+    correlate(plan, dy, w, bias, epilogue, dx, workspace);
 }

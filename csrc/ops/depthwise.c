@@ -10,7 +10,8 @@ typedef struct {
     const cf_depthwise_plan *p;
     const cf_kernels *kn;
     const void *src, *w, *bias;
-    void *dst, *packed, *workspace;
+    cf_target to;
+    void *packed, *workspace;
     const cf_depthwise_phase *phases;
     const cf_piece *pieces;
     const int32_t *koff;
@@ -81,55 +82,40 @@ static void run_slice(sheet *s, const cf_region *r, int64_t ldy)
     run_strips(s);
 }
 
-/* Rows of all phases along w to their places: two at once where the stride is 2. */
-static void put_rows(const job *j, const cf_depthwise_phase *phase, const cf_region *r, const void *buffer, void *to,
-                     int64_t rows)
-{
-    const cf_depthwise_plan *p = j->p;
-    const cf_axis *a = p->slab.axis;
-    int64_t size = j->kn->size, ld = p->buffer_ld, next = p->slab.block[1] * ld, step = a[2].dstep;
-    int64_t points = cf_min(r->len[2] * step, a[2].dst - r->at[2] * step), ldd = a[1].dstep * a[2].dst;
-    if (step == 2) {
-        j->kn->interleave_rows(to, ldd, buffer, cf_at_const(buffer, next, size), ld, rows, points);
-        return;
-    }
-    for (int64_t i = 0; i < step; i++) {
-        int64_t first = phase[i].axis[2].first, count = cf_ceil_div(cf_max(points - first, 0), step);
-        j->kn->scatter_rows(cf_at(to, first, size), ldd, step, cf_at_const(buffer, i * next, size), ld, rows, count);
-    }
-}
-
 /* Phases along w of one slice of a channel; phase[0] is the first of them, y its first row. */
-static void run_row_phases(const job *j, const cf_depthwise_phase *phase, const cf_region *r, const void *w,
-                           const void *init, const void *x, void *y, void *buffer)
+static void run_row_phases(const job *j, const cf_depthwise_phase *phase, const cf_region *r, int64_t channel,
+                           const void *w, const void *x, void *y, void *buffer)
 {
     const cf_depthwise_plan *p = j->p;
     const cf_axis *a = p->slab.axis;
-    int64_t rows = cf_min(r->len[1], phase->axis[1].count - r->at[1]), size = j->kn->size;
+    int64_t rows = cf_min(r->len[1], phase->axis[1].count - r->at[1]), size = j->kn->size, step = a[2].dstep;
+    int64_t points = cf_min(r->len[2] * step, a[2].dst - r->at[2] * step), ldd = a[1].dstep * a[2].dst;
+    const void *init = j->bias ? cf_at_const(j->bias, channel, size) : NULL;
     if (rows <= 0) return;
     for (int64_t i = 0; i < a[2].dstep; i++) {
         void *to = p->buffer_ld ? cf_at(buffer, i * p->slab.block[1] * p->buffer_ld, size) : y;
         sheet s = {.j = j, .phase = &phase[i], .w = cf_at_const(w, phase[i].taps, size), .init = init, .x = x, .y = to};
         s.buffered = p->buffer_ld > 0;
-        run_slice(&s, r, p->buffer_ld ? p->buffer_ld : a[1].dstep * a[2].dst);
+        run_slice(&s, r, p->buffer_ld ? p->buffer_ld : ldd);
     }
-    if (p->buffer_ld) put_rows(j, phase, r, buffer, y, rows);
+    if (p->buffer_ld)
+        cf_put_rows(j->kn, &a[2], buffer, p->slab.block[1] * p->buffer_ld, p->buffer_ld, y, ldd, rows, points);
+    cf_apply_epilogue(j->kn, &j->to, y, channel, 0, ldd, rows, points);
 }
 
 static void run_channel(const job *j, const cf_region *r, int64_t channel, const void *x, void *buffer)
 {
     const cf_depthwise_plan *p = j->p;
     const cf_axis *a = p->slab.axis;
-    int64_t size = j->kn->size, channels = j->plan->desc.groups * p->rows;
+    int64_t size = j->kn->size;
     const void *w = cf_at_const(j->packed, channel * packed_size(j), size);
-    const void *init = j->bias ? cf_at_const(j->bias, channel, size) : NULL;
-    void *plane = cf_at(j->dst, (r->image * channels + channel) * cf_slab_dst_plane(&p->slab), size);
+    void *plane = cf_at(j->to.dst, (r->image * j->to.channels + channel) * cf_slab_dst_plane(&p->slab), size);
     for (int64_t i = 0; i < p->phases; i += a[2].dstep) {
         const cf_phase *ph = j->phases[i].axis;
         int64_t slices = cf_min(r->len[0], ph[0].count - r->at[0]);
         for (int64_t z = 0; z < slices; z++) {
             int64_t d = ph[0].first + (r->at[0] + z) * a[0].dstep, h = ph[1].first + r->at[1] * a[1].dstep;
-            run_row_phases(j, &j->phases[i], r, w, init, cf_at_const(x, z * p->slab.slice_stride, size),
+            run_row_phases(j, &j->phases[i], r, channel, w, cf_at_const(x, z * p->slab.slice_stride, size),
                            cf_at(plane, (d * a[1].dst + h) * a[2].dst + r->at[2] * a[2].dstep, size), buffer);
         }
     }
@@ -148,11 +134,11 @@ static void run_unit(void *ctx, int64_t task, int thread)
 }
 
 void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *src, const void *w, const void *bias,
-                      void *dst, void *workspace)
+                      const cf_target *to, void *workspace)
 {
     const cf_depthwise_plan *p = &plan->depthwise;
     cf_depthwise_prepare(plan, kn, workspace);
-    job j = {.plan = plan, .p = p, .kn = kn, .src = src, .w = w, .bias = bias, .dst = dst, .workspace = workspace};
+    job j = {.plan = plan, .p = p, .kn = kn, .src = src, .w = w, .bias = bias, .to = *to, .workspace = workspace};
     j.packed = cf_at(workspace, plan->packed_at, 1);
     j.phases = cf_depthwise_phases(p, workspace);
     j.pieces = cf_depthwise_pieces(p, workspace);

@@ -2,6 +2,7 @@
 /* c = a b + bias: rows of a are broadcast, a lane block of b is packed by the task that uses it.  Where the few rows of
  * a do not repay that, and the rows of a and the columns of b are adjacent, their products are summed along k. */
 #include "gemm.h"
+#include <math.h>
 #include "../core/kernels.h"
 #include "../core/parallel.h"
 #include "blocking.h"
@@ -92,6 +93,13 @@ static void pack_a(void *ctx, int64_t task, int thread)
                 d->a_cs, end, cf_at(j->packed_a, panel_at(p, pass, panel, j->kn->lanes), size), mr);
 }
 
+static void clamp_results(const job *j, void *c, int64_t rows, int64_t len)
+{
+    const cf_gemm_desc *d = &j->plan->desc;
+    const cf_finish f = {.low = d->low, .high = d->high};
+    if (d->low > -INFINITY || d->high < INFINITY) j->kn->finish_rows(&f, c, NULL, d->n, rows, len);
+}
+
 static void run_panel(const job *j, int64_t pass, int64_t panel, int64_t nv, const void *b, int64_t j0, int64_t lanes)
 {
     const cf_gemm_plan *p = j->plan;
@@ -104,6 +112,7 @@ static void run_panel(const job *j, int64_t pass, int64_t panel, int64_t nv, con
     const void *init = pass == 0 && !j->bias ? zeros : NULL;
     const void *from = pass == 0 && j->bias ? cf_at_const(j->bias, j0, size) : c;
     j->kn->tile[nv][mr](kc, a, rs, p->pack_a ? mr : d->a_cs, b, j->koff, c, d->n, init, from, pass ? d->n : 0, lanes);
+    if (pass == p->passes - 1) clamp_results(j, c, mr, lanes);
 }
 
 /* One lane block against the panels of one split. */
@@ -140,6 +149,7 @@ static void run_dot(const job *j, int64_t panel, int64_t j0, int64_t nv, void *s
     kn->lane_sums(mr * nv, 1, 0, sums, totals);
     kn->gather_rows(c, d->n, bias, 0, mr, nv, 0, bias ? nv : 0, 1, 0);
     kn->add_rows(c, d->n, 1, totals, nv, mr, nv);
+    clamp_results(j, c, mr, nv);
 }
 
 static void run_dots(void *ctx, int64_t task, int thread)

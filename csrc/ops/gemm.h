@@ -4,11 +4,12 @@
 #define CF_GEMM_H
 #include "../cnnfast.h"
 
-/* c[i][j] = sum_l a[i*a_rs + l*a_cs] * b[l*b_rs + j*b_cs] + (bias ? bias[j] : 0),  i < m,  j < n,  l < k;
- * c (m, n) is packed. */
+/* c[i][j] = clamp(sum_l a[i*a_rs + l*a_cs] * b[l*b_rs + j*b_cs] + (bias ? bias[j] : 0), low, high),
+ *   i < m,  j < n,  l < k;  c (m, n) is packed. */
 typedef struct {
     cf_dtype dtype;
     int64_t m, n, k, a_rs, a_cs, b_rs, b_cs;
+    double low, high;
 } cf_gemm_desc;
 
 typedef struct {

@@ -146,9 +146,8 @@ static void store_outputs(const product *q, const cf_box *box, int64_t vector, c
         start[i] = unit * box->at[i];
         size[i] = a->dst;
     }
-    int64_t channel = (box->image * q->j->plan->desc.groups + q->group) * p->rows + row0;
-    cf_winograd_store(kn, out, span, start, size, cf_min(kn->lanes, q->row0 + q->lanes - row0),
-                      cf_at(q->j->dst, channel * cf_volume(size), kn->size));
+    cf_winograd_store(q->j, out, span, start, size, box->image, q->group * p->rows + row0,
+                      cf_min(kn->lanes, q->row0 + q->lanes - row0));
 }
 
 /* A batch against one panel. */
@@ -266,11 +265,11 @@ static void batch_task(void *ctx, int64_t task, int thread)
         run_panel(j, group, batch, panel, room.v, u_of(j, group, panel), &room);
 }
 
-void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, void *dst,
+void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, const cf_target *to,
                      void *workspace)
 {
     const cf_winograd_plan *p = &plan->winograd;
-    cf_winograd_job j = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .dst = dst};
+    cf_winograd_job j = {.plan = plan, .p = p, .src = src, .w = w, .bias = bias, .to = *to};
     j.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
     j.zeros = cf_at(workspace, p->zeros_at, 1);
     j.koff = cf_at(workspace, p->koff_at, 1);

@@ -36,7 +36,8 @@ typedef struct {
     const cf_winograd_plan *p;
     const cf_kernels *kn;
     const void *src, *w, *bias;
-    void *dst, *zeros, *v, *u, *thread_base;
+    cf_target to;
+    void *zeros, *v, *u, *thread_base;
     int32_t *koff;
 } cf_winograd_job;
 
@@ -80,11 +81,12 @@ void cf_winograd_filter_adjoint(const cf_winograd_job *j, int64_t group, int64_t
 int64_t cf_filter_size(const cf_winograd_plan *p, int64_t channels, int64_t lanes);
 
 /* winograd_slab.c: parts of `lanes` channels of an array of `size` points, whose first is at `channel`, from and to slabs.
- * Loading gives zeros outside of the array, and reads whole vectors below `end`; storing leaves them out. */
+ * Loading gives zeros outside of the array, and reads whole vectors below `end`; storing leaves them out, and applies the epilogue.
+ */
 void cf_winograd_load(const cf_kernels *kn, const void *channel, int64_t lanes, const void *end, const int64_t size[3],
                       const int64_t start[3], const int64_t span[3], void *slab);
-void cf_winograd_store(const cf_kernels *kn, const void *slab, const int64_t span[3], const int64_t start[3],
-                       const int64_t size[3], int64_t lanes, void *channel);
+void cf_winograd_store(const cf_winograd_job *j, const void *slab, const int64_t span[3], const int64_t start[3],
+                       const int64_t size[3], int64_t image, int64_t channel, int64_t lanes);
 
 /* V of vector `block` of the channels of a group, of the tiles of a box: `to` is the place of its first. */
 void cf_winograd_source(const cf_winograd_job *j, int64_t group, const cf_box *box, int64_t block,

@@ -38,18 +38,22 @@ void cf_winograd_load(const cf_kernels *kn, const void *channel, int64_t lanes, 
         }
 }
 
-void cf_winograd_store(const cf_kernels *kn, const void *slab, const int64_t span[3], const int64_t start[3],
-                       const int64_t size[3], int64_t lanes, void *channel)
+void cf_winograd_store(const cf_winograd_job *j, const void *slab, const int64_t span[3], const int64_t start[3],
+                       const int64_t size[3], int64_t image, int64_t channel, int64_t lanes)
 {
-    int64_t valid[3];
+    const cf_kernels *kn = j->kn;
+    int64_t valid[3], plane = cf_volume(size), first = image * j->to.channels + channel;
     for (int i = 0; i < 3; i++) valid[i] = cf_min(span[i], size[i] - start[i]);
     int together = valid[2] == size[2] && span[2] == size[2]; /* rows are one run */
     int64_t rows = together ? 1 : valid[1], width = valid[2] * (together ? valid[1] : 1);
     for (int64_t d = 0; d < valid[0]; d++)
-        for (int64_t h = 0; h < rows; h++)
-            kn->unpack(lanes, width, cf_at_const(slab, (d * span[1] + h) * span[2] * kn->lanes, kn->size), kn->lanes,
-                       cf_at(channel, ((start[0] + d) * size[1] + start[1] + h) * size[2] + start[2], kn->size),
-                       cf_volume(size));
+        for (int64_t h = 0; h < rows; h++) {
+            int64_t point = ((start[0] + d) * size[1] + start[1] + h) * size[2] + start[2];
+            void *y = cf_at(j->to.dst, first * plane + point, kn->size);
+            kn->unpack(lanes, width, cf_at_const(slab, (d * span[1] + h) * span[2] * kn->lanes, kn->size), kn->lanes, y,
+                       plane);
+            cf_apply_epilogue(kn, &j->to, y, channel, 1, plane, lanes, width);
+        }
 }
 
 void cf_winograd_source(const cf_winograd_job *j, int64_t group, const cf_box *box, int64_t block,

@@ -191,7 +191,7 @@ static void count_tiles(const job *j)
 void cf_winograd_weights_run(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace)
 {
     const cf_winograd_plan *p = &plan->winograd;
-    job j = {.of = {.plan = plan, .p = p, .src = x, .dst = dw}, .dy = dy};
+    job j = {.of = {.plan = plan, .p = p, .src = x, .to = {.dst = dw}}, .dy = dy};
     j.of.kn = cf_kernels_for(plan->options.isa, plan->desc.dtype);
     j.of.zeros = cf_at(workspace, p->zeros_at, 1);
     j.of.koff = cf_at(workspace, p->koff_at, 1);

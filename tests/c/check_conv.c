@@ -99,8 +99,8 @@ static void run_pass(check *c, cf_conv_pass pass, const cf_conv_desc *d, cf_algo
     /* the workspace is poisoned: what is read before it is written becomes visible */
     void *workspace = aligned_alloc(CF_ALIGN, (size_t)plan.workspace_bytes), *out = check_array(c, size);
     memset(workspace, 0xff, (size_t)plan.workspace_bytes);
-    if (pass == CF_FORWARD) cf_conv_forward(&plan, first, second, bias, out, workspace);
-    else if (pass == CF_BACKWARD_DATA) cf_conv_backward_data(&plan, first, second, NULL, out, workspace);
+    if (pass == CF_FORWARD) cf_conv_forward(&plan, first, second, bias, NULL, out, workspace);
+    else if (pass == CF_BACKWARD_DATA) cf_conv_backward_data(&plan, first, second, NULL, NULL, out, workspace);
     else cf_conv_backward_weights(&plan, first, second, out, workspace);
     if (plan.by_winograd) check_near(c, out, expected, size);
     else check_equal(c, out, expected, size, names[pass]);

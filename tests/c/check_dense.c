@@ -82,6 +82,35 @@ void check_pack(check *c)
                 one_pack(c, sizes[i], sizes[k], unit_rows);
 }
 
+static void one_finish(check *c, int64_t rows, int64_t len, int with_norm, int with_z, int step)
+{
+    int64_t ld = len + check_random(c, 0, 3), size = (rows - 1) * ld + len, stride = rows + 1;
+    void *y = check_array(c, size), *z = check_array(c, size), *norm = check_array(c, 3 * stride + rows);
+    void *expected = check_copy(c, y, size);
+    const cf_finish f = {with_norm ? norm : NULL, stride, step, -40, 50};
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t q = 0; q < len; q++) {
+            double v = check_get(c, y, r * ld + q), n[4];
+            for (int i = 0; i < 4; i++) n[i] = check_get(c, norm, i * stride + r * step);
+            if (with_norm) v = (v - n[0]) * n[1] * n[2] + n[3];
+            if (with_z) v += check_get(c, z, r * ld + q);
+            check_put(c, expected, r * ld + q, fmin(fmax(v, -40), 50));
+        }
+    c->kn->finish_rows(&f, y, with_z ? z : NULL, ld, rows, len);
+    check_equal(c, y, expected, size, "finish_rows");
+    free(y);
+    free(z);
+    free(norm);
+    free(expected);
+}
+
+void check_finish_rows(check *c)
+{
+    for (int64_t rows = 1; rows <= 3; rows++)
+        for (int64_t len = 1; len <= 2 * c->kn->lanes + 1; len++)
+            for (int i = 0; i < 8; i++) one_finish(c, rows, len, i & 1, i >> 1 & 1, i >> 2);
+}
+
 static void one_gather(check *c, int64_t rows, int64_t len, int64_t step)
 {
     int64_t first = check_random(c, 0, len), last = check_random(c, first, len), inside = last - first;

@@ -153,6 +153,19 @@ def test_what_follows_a_convolution_is_fused() -> None:
         assert [step.node.op_type for step in program(evaluator).graph.steps] == [op_type]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_sums_and_limits_of_a_convolution_are_its_own(order: tuple[int, int]) -> None:
+    net = Net(np.random.default_rng(0), (1, 3, 4, 4))
+    terms = [net.add("Conv", ["x", net.constant(3, 3, 3, 3)], 3, pads=[1, 1, 1, 1]), "x"]
+    y = net.add("Relu", [net.add("Add", [terms[i] for i in order], 3)], 3)
+    y = net.add("Mul", [net.add("Conv", [y, net.constant(3, 3, 1, 1)], 3), net.constant(3, 1, 1)], 3)
+    y = net.add("Mul", [net.add("Clip", [y, net.scalar(-1), net.scalar(2)], 3), net.constant(3, 1, 1)], 3)
+    evaluator = agree(net.model(y), {"x": net.rng.integers(-3, 4, net.shape).astype(np.float32)})
+    steps = program(evaluator).graph.steps
+    assert [(step.node.op_type, step.node.clamp) for step in steps[:2]] == [("Conv", (0, np.inf)), ("Conv", (-1, 2))]
+    assert len(steps) == 3  # what is scaled after limits is not the convolution's
+
+
 def test_values_that_are_asked_for_stay() -> None:
     net = Net(np.random.default_rng(0), (1, 2, 4, 4))
     first = net.add("Conv", ["x", net.constant(3, 2, 1, 1)], 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,16 @@ from cnnfast import functional as F
 from cnnfast.backends._backend import NotCovered
 from cnnfast.backends.onnx._node import Array, Node, Run, of_rank
 from cnnfast.backends.onnx._windows import Pairs, Windows, halves, split
+from cnnfast.functional import _fused
 
-_CONV = F.conv1d, F.conv2d, F.conv3d
+_CONV = tuple(partial(_fused.convolution, f"conv{rank}d") for rank in (1, 2, 3))
 _TRANSPOSE = F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d
 # Integers up to here are exact in a float32, and so are sums of products below it.
 _EXACT = 2**24
 
 
 def conv(node: Node, **options: Any) -> Run:
-    """X, W, B."""
+    """X, W, B, and of what fusion made an array that is added to the result."""
     groups = node.get("group", 1)
     auto_pad = node.text("auto_pad", "NOTSET")
     pads = split(node.ints("pads", ())) if auto_pad == "NOTSET" else ()
@@ -29,9 +31,9 @@ def conv(node: Node, **options: Any) -> Run:
         found = Windows.of(node, x.shape[2:], w.shape[2:])
         return found.stride, found.pads, found.dilation
 
-    def run(x: Array, w: Array, b: Array | None = None, out: Array | None = None) -> Array:
+    def run(x: Array, w: Array, b: Array | None = None, z: Array | None = None, out: Array | None = None) -> Array:
         arguments = windows(x, w) if auto_pad.startswith("SAME") else fixed
-        return of_rank(_CONV, x)(x, w, b, *arguments, groups, out=out, **options)
+        return of_rank(_CONV, x)(x, w, b, (*arguments, groups), None, z, node.clamp, out, **options)
 
     return run
 

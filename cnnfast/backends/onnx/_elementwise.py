@@ -186,7 +186,7 @@ def gemm(node: Node) -> Run:
             rows = rows * rows.dtype.type(alpha)
         if c is not None and beta != 1:
             c = c * c.dtype.type(beta)
-        return F.linear(rows, weight, c, out=out)
+        return _fused.linear(rows, weight, c, None, node.clamp, out)
 
     return run
 

@@ -47,7 +47,8 @@ class _Fusion:
         self.graph.drop_unused()
 
     def _rewritten(self, step: Step) -> Step:
-        new = self._hard_swish(step) or self._product(step) or self._clamped(step) or self._scaled(step)
+        ways = self._hard_swish, self._product, self._clamped, self._scaled, self._summed
+        new = next(filter(None, (way(step) for way in ways)), None)
         if new is None:
             return step
         self.makers.update(dict.fromkeys(new.outputs, new))
@@ -126,7 +127,7 @@ class _Fusion:
         return np.broadcast_to(value.reshape(-1), shape[1:2]).copy()
 
     def _into_convolution(self, conv: Step, affine: Affine, step: Step) -> Step | None:
-        if any(name not in self.constants for name in conv.inputs[1:]):
+        if conv.node.clamp != NO_CLAMP or any(name not in self.constants for name in conv.inputs[1:]):
             return None
         weight = self.constants[conv.inputs[1]]
         bias = self.constants[conv.inputs[2]] if len(conv.inputs) > 2 and conv.inputs[2] else 0
@@ -164,7 +165,7 @@ class _Fusion:
         return new
 
     def _clamped(self, step: Step) -> Step | None:
-        """Limits of a sum of two, or of a scale and shift, are theirs."""
+        """Limits of a convolution, a product, a sum of two, or a scale and shift, are theirs."""
         limits = (0.0, math.inf) if step.node.op_type == "Relu" else self._limits(step)
         if limits is None or not limits[0] <= limits[1]:
             return None
@@ -174,9 +175,29 @@ class _Fusion:
         kind, shapes = maker.node.op_type, [self.shapes.get(name) for name in maker.inputs]
         is_sum = kind in ("Add", "Sum") and len(shapes) == 2 and shapes[0] == shapes[1] is not None
         is_affine = kind == "BatchNormalization" and maker.node.outputs == 1 and not is_training(maker.node)
-        if not is_affine and not (is_sum and self.constants.keys().isdisjoint(maker.inputs)):
+        is_own_sum = is_sum and self.constants.keys().isdisjoint(maker.inputs)
+        if not (is_affine or is_own_sum or kind == "Gemm" or self._is_convolution(maker)):
             return None
         return replace(maker, node=maker.node._replace(clamp=limits), outputs=step.outputs, stock=None)
+
+    def _is_convolution(self, step: Step) -> bool:
+        """Whether it surely runs here."""
+        shape = self.shapes.get(step.inputs[0], ())
+        return step.node.op_type == "Conv" and 3 <= len(shape) <= 5 and 0 not in shape
+
+    def _summed(self, step: Step) -> Step | None:
+        """An array of the same shape that is added to a convolution is its own."""
+        shapes = [self.shapes.get(name) for name in step.inputs]
+        if step.node.op_type not in ("Add", "Sum") or len(shapes) != 2 or shapes[0] is None or shapes[0] != shapes[1]:
+            return None
+        for name, other in (step.inputs, step.inputs[::-1]):
+            conv = self._maker(name)
+            if name == other or conv is None or not self._is_convolution(conv):
+                continue
+            if len(conv.inputs) < 4 and conv.node.clamp == NO_CLAMP:
+                inputs = (*conv.inputs, *[""] * (3 - len(conv.inputs)), other)
+                return replace(conv, inputs=inputs, outputs=step.outputs, stock=None)
+        return None
 
     def _hard_swish(self, step: Step) -> Step | None:
         """``x * clip(x + 3, 0, 6) / 6``, as exporters write it."""

@@ -38,7 +38,7 @@ class Node(NamedTuple):
         return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def of_rank(functions: tuple[Run, Run, Run], x: Array) -> Run:
+def of_rank(functions: tuple[Run, ...], x: Array) -> Run:
     """The function for the spatial axes of x."""
     rank = x.ndim - 2
     if not 1 <= rank <= 3 or 0 in x.shape:
