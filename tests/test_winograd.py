@@ -11,6 +11,7 @@ from problems import Draw, Problem, solvable
 
 from cnnfast import _config, _core, testing
 from cnnfast import functional as F
+from cnnfast._geometry import convolution as geometry
 from cnnfast.bench import planner
 
 Array = np.ndarray[Any, Any]
