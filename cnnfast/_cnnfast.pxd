@@ -73,6 +73,7 @@ cdef extern from "cnnfast.h" nogil:
         cf_pieces[3] axis
         int64_t sources, phases, batches, batch_tiles, mr, nv
         int keep_source
+        int64_t filter_bytes, v_at, u_at, thread_bytes
     ctypedef struct cf_conv_plan:
         cf_conv_desc desc
         cf_options options

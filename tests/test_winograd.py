@@ -12,6 +12,7 @@ from problems import Draw, Problem, solvable
 from cnnfast import _config, _core, testing
 from cnnfast import functional as F
 from cnnfast._geometry import convolution as geometry
+from cnnfast.bench import planner
 
 Array = np.ndarray[Any, Any]
 
@@ -113,10 +114,13 @@ def test_sizes_at_which_the_plan_changes(text: str, isa: int, dtype: Any, rng: n
     check_problem(drawn(text, dtype, rng), rng)
 
 
-def plan(text: str, which: int, algorithm: str, exact: bool = False) -> dict[str, Any]:
-    p = testing.Problem.parse(text)
+def info(p: testing.Problem, which: int, algorithm: str, exact: bool = False, threads: int = 2) -> dict[str, Any]:
     shapes, isa = [p.input_shape, p.weight_shape], _core.supported_isas()[-1]
-    return conv_plan(which, f"{p.op}{p.rank}d", shapes, p.arguments, isa, 2, False, exact, algorithm).info()
+    return conv_plan(which, f"{p.op}{p.rank}d", shapes, p.arguments, isa, threads, False, exact, algorithm).info()
+
+
+def plan(text: str, which: int, algorithm: str, exact: bool = False) -> dict[str, Any]:
+    return info(testing.Problem.parse(text), which, algorithm, exact)
 
 
 @pytest.mark.parametrize("text", SIZES)
@@ -174,6 +178,35 @@ def test_exact_turns_it_off(rng: np.random.Generator) -> None:
             assert np.array_equal(problem.forward(F, algo=algo), plain)
 
 
+PASSES = (_core.FORWARD, _core.BACKWARD_DATA)
+MIB = 2**20
+
+
+def test_the_choice_does_not_depend_on_threads() -> None:
+    """Since it decides the order of additions."""
+    for number in range(100):
+        problem = planner.layer(number).problem
+        for which in PASSES:
+            chosen = [info(problem, which, "auto", threads=threads) for threads in (1, 2, 3, 16)]
+            assert len({(one["algorithm"], one.get("pieces")) for one in chosen}) == 1, f"{problem}: {chosen}"
+
+
+# Many channels, many sources, many phases, long lines.
+LARGE = ["n2c2048h14w14_o2048k3s1p1", "n2c1024h28w28_o64k11s2p5", "n1c512h30w30_t512k5s3p1", "n1c64d30h60w60_o64k3s1p1"]
+
+
+def test_the_workspace_is_bounded() -> None:
+    """By 6 MiB a thread, beside the weights at all points and, where threads share it, the source at all points."""
+    problems = [planner.layer(number).problem for number in range(100)] + list(map(testing.Problem.parse, LARGE))
+    for problem in problems:
+        for which in PASSES:
+            for threads in (1, 2, 5):
+                found = info(problem, which, "winograd", threads=threads)
+                if found["algorithm"] == "winograd":
+                    assert found["thread_bytes"] <= 6 * MIB, f"{problem}: {found}"
+                    assert found["source_bytes"] <= 4 * MIB * threads, f"{problem}: {found}"
+
+
 def test_what_is_not_finite_spreads_over_a_tile_and_no_further(isa: int, rng: np.random.Generator) -> None:
     problem = drawn("n2c16h40w40_o16k3s1p1", np.float32, rng)
     finite = problem.forward(F, algo="winograd")
@@ -181,4 +214,14 @@ def test_what_is_not_finite_spreads_over_a_tile_and_no_further(isa: int, rng: np
     y = problem.forward(F, algo="winograd")
     assert np.isnan(y[1, :, 19:22, 19:22]).all()
     y[1, :, 13:28, 13:28] = finite[1, :, 13:28, 13:28]
+    assert np.array_equal(y, finite)
+
+
+def test_direct_convolution_keeps_what_is_not_finite_in_its_window(isa: int, rng: np.random.Generator) -> None:
+    problem = drawn("n2c16h40w40_o16k3s1p1", np.float32, rng)
+    finite = problem.forward(F, algo="direct")
+    problem.arrays["input"][1, 3, 20, 20] = np.inf
+    y = problem.forward(F, algo="direct")
+    assert not np.isfinite(y[1, :, 19:22, 19:22]).any()
+    y[1, :, 19:22, 19:22] = finite[1, :, 19:22, 19:22]
     assert np.array_equal(y, finite)

@@ -11,10 +11,14 @@ from typing import Any
 
 from cnnfast import _config
 from cnnfast._command import UserError, check_writable, needs, replacing
-from cnnfast.bench import nets, peers, suites
+from cnnfast.bench import accuracy, nets, peers, planner, suites
+from cnnfast.bench.accuracy import AccuracySession
 from cnnfast.bench.nets import NetSession
+from cnnfast.bench.planner import PlannerSession
 from cnnfast.bench.session import Session
 from cnnfast.bench.tasks import PASSES
+
+OwnSession = PlannerSession | AccuracySession
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="SUITE",
         default=["lenet"],
-        help=f"{known}, {nets.NAME} (whole nets), "
-        "a file like theirs, a problem such as n8c128h28w28_o128k3p1, or 'sweep PROBLEM' for it and all "
-        "that differ from it by one in one dimension (lenet)",
+        help=f"{known}, {nets.NAME} (whole nets), {planner.NAME} (each algorithm on random convolutions), "
+        f"{accuracy.NAME} (errors of convolutions), a file like theirs, a problem such as n8c128h28w28_o128k3p1, or "
+        "'sweep PROBLEM' for it and all that differ from it by one in one dimension (lenet)",
     )
     for name, kind, metavar, default, does in (
         ("--peers", _words, "LIST", [*peers.PEERS], f"of {', '.join(peers.PEERS)} (all that are installed)"),
@@ -38,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--busy", _count, "N", 0, "time also beside so many busy processes (%(default)s)"),
         ("--isa", str, "NAME", None, "kernels of another instruction set (the best there is)"),
         ("--seconds", _seconds, "S", 0.3, "for each pass and contender (%(default)s)"),
+        ("--layers", _range, "FROM:END", planner.LAYERS, f"numbers of those of {planner.NAME} (0:240)"),
         ("--filter", str, "TEXT", "", "only what has this in its suite, problem or layer"),
         ("--json", Path, "FILE", None, "write all numbers"),
         ("--plot", Path, "FILE", None, "draw them into this .png, .svg or .pdf file"),
@@ -66,9 +71,12 @@ def run(args: argparse.Namespace) -> int:
     return 1 if session.wrong else 0
 
 
-def _session(args: argparse.Namespace) -> Session | NetSession:
+def _session(args: argparse.Namespace) -> Session | NetSession | OwnSession:
     if nets.NAME in args.suites:
         return _net_session(args)
+    for name, session in ((planner.NAME, PlannerSession), (accuracy.NAME, AccuracySession)):
+        if name in args.suites:
+            return _own_session(name, session, args)
     entries = [entry for name in args.suites for entry in suites.read(name)]
     entries = [e for e in entries if args.filter in f"{e.suite} {e} {e.layer}"]
     if not entries:
@@ -82,6 +90,12 @@ def _net_session(args: argparse.Namespace) -> NetSession:
     if not (chosen := nets.read(args.filter)):
         raise UserError(f"no net has {args.filter!r} in its name")
     return NetSession(args, chosen)
+
+
+def _own_session(name: str, session: Callable[..., OwnSession], args: argparse.Namespace) -> OwnSession:
+    if len(args.suites) > 1 or args.plot or args.busy:
+        raise UserError(f"{name} goes with no other suite, with no --plot and no --busy")
+    return session(args)
 
 
 def _open_outputs(args: argparse.Namespace) -> Callable[[Path, dict[str, Any]], None] | None:
@@ -120,6 +134,11 @@ def _seconds(text: str) -> float:
 
 def _threads(text: str) -> list[int]:
     return [_whole(word, 1) for word in _words(text)] or [_whole(text, 1)]
+
+
+def _range(text: str) -> range:
+    first, _, end = text.partition(":")
+    return range(_whole(first, 0), _whole(end, 0))
 
 
 def _count(text: str) -> int:

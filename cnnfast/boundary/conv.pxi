@@ -31,6 +31,7 @@ cdef dict winograd_info(const cf_winograd_plan *w):
     return {
         "pieces": " x ".join(pieces), "sources": w.sources, "phases": w.phases, "tasks": w.batches,
         "tile": f"{w.mr}x{w.nv}", "lanes": "source" if w.keep_source else "filters", "block": w.batch_tiles,
+        "source_bytes": w.u_at - w.v_at, "thread_bytes": w.thread_bytes - w.filter_bytes,
     }
 
 

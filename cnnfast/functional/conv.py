@@ -46,8 +46,10 @@ def convNd(
     out : ndarray, optional
         Where to put the result; it may be strided and may overlap an input.
     algo : {'auto', 'direct', 'winograd'}
-        'direct' sums plain products; 'auto' takes the fastest algorithm there is for the problem, and
-        'winograd' is a wish that falls back to it.
+        'direct' sums plain products; 'auto' takes the algorithm that is expected to be the fastest, and
+        'winograd' is a wish that falls back to direct. Under Winograd's algorithm float32 results differ from exact
+        ones by less than 1e-5 of the largest element, and NaN and infinity spread over a tile of some 4 points along
+        each axis; 'direct' keeps them to the outputs whose window has them.
 
     Returns
     -------
@@ -104,6 +106,7 @@ def conv_transposeNd(
     groups : int
     out : ndarray, optional
     algo : {'auto', 'direct', 'winograd'}
+        As in `convNd`.
 
     Returns
     -------

@@ -36,6 +36,7 @@ typedef struct {
     int by_rows; /* rows of points are runs of lanes of their own, not one run with what is between */
     int64_t red_block, passes; /* source channels of a pass */
     int64_t nv, panels, buffer_ld;
+    double cost; /* expected cycles of the call */
 } cf_correlate_plan;
 
 /* Backward-weights: rows = output channels, lanes = input channels (or channels x taps), see conv_weights.c. */

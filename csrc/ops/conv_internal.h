@@ -17,6 +17,9 @@ typedef struct {
     const cf_epilogue *epilogue;
 } cf_target;
 
+/* Expected cycles of the plan that cf_correlate_plan_init would make for so many threads. */
+double cf_correlate_cost(const cf_conv_plan *plan, const cf_kernels *kn, int threads);
+
 /* depthwise_plan.c, depthwise.c, depthwise_weights.c: whether groups have so few channels, and the same three. */
 int cf_is_depthwise(const cf_conv_desc *d);
 cf_status cf_depthwise_plan_init(cf_conv_plan *plan, const cf_kernels *kn);

@@ -23,6 +23,7 @@ typedef struct {
     int keep_source; /* V is made for all threads, and each makes the U of its panels; else U for all, V for its batches */
     int64_t channel_panels, row_blocks, unit_size, chunks; /* backward-weights: see winograd_weights.c */
     int64_t zeros_at, koff_at, tiles_at, v_at, u_at, thread_at, thread_bytes;
+    int64_t filter_bytes; /* of thread_bytes, those of U */
 } cf_winograd_plan;
 
 #endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Expected time of a plan of Winograd's convolution, in cycles, to be compared with that of direct convolution
+ * (correlate_plan.c): vectors that are multiplied, transformed and transposed, each times what it takes. */
+#include "winograd_internal.h"
+
+/* Cycles of: a multiply-add in a tile, in units of the tile's own model; a call of the tile; a vector that a transform of inputs
+ * or filters writes, or of outputs; a vector that is transposed into a slab or out of it; a vector of V that another thread
+ * wrote, or for which L2 has no room.  Fitted on 1134 plans of 310 passes of random layers, two threads (Zen 3).  The last is of a
+ * vector of U for which no cache has room: a layer with 57 MB of U takes five times what the rest says. */
+static const double PRODUCT = 1.2, CALL = 40, TRANSFORM = 4, OUTPUT = 7, TRANSPOSE = 6, FAR = 10, MEMORY = 40;
+
+/* Bytes that stay in a cache which all threads share: a quarter of a common L3. */
+static const double CACHE = 8 * 1024 * 1024;
+
+/* The share of so many bytes that a cache has no room for. */
+static double beyond(double bytes, double cache) { return bytes > cache ? 1 - cache / bytes : 0; }
+
+/* The part of equal tasks that the busiest thread has. */
+static double share_of(int64_t tasks, int threads) { return (double)cf_ceil_div(tasks, threads) / (double)tasks; }
+
+/* Pairs of a piece and a point that it uses, of all phases. */
+static int64_t uses_of(const cf_pieces *a)
+{
+    int64_t uses = 0;
+    for (int64_t f = 0; f < a->phases; f++)
+        for (int64_t i = 0; i < a->pieces[f]; i++)
+            for (int64_t point = 0; point < a->n; point++) uses += cf_subkernel_uses(a, &a->piece[f][i], point);
+    return uses;
+}
+
+/* Vectors that a transform of a tile writes, the axes from the first or from the last. */
+static double lines_of(const cf_pieces a[3], const int64_t before[3], const int64_t after[3], int backwards)
+{
+    double lines = 0;
+    int64_t have[3] = {before[0], before[1], before[2]};
+    for (int i = 0; i < 3; i++) {
+        int axis = backwards ? 2 - i : i;
+        have[axis] = after[axis];
+        if (a[axis].n > 1 || axis == 2) lines += (double)cf_volume(have);
+    }
+    return lines;
+}
+
+typedef struct {
+    const cf_winograd_plan *p;
+    const cf_kernels *kn;
+    double tiles, blocks, vectors; /* of a group; vectors of channels of the source, of the destination */
+    int64_t n[3], m[3], r[3];
+} job;
+
+/* Pieces of an axis that a point uses, of its longest phase, and the runs in which they lie. */
+typedef struct {
+    int64_t used, runs, of;
+} use;
+
+static use use_of(const cf_pieces *a, int64_t point)
+{
+    int64_t phase = 0;
+    for (int64_t f = 1; f < a->phases; f++)
+        if (a->pieces[f] > a->pieces[phase]) phase = f;
+    use u = {.of = a->pieces[phase]};
+    for (int64_t i = 0, before = 0; i < u.of; i++) {
+        int64_t now = cf_subkernel_uses(a, &a->piece[phase][i], point);
+        u.used += now;
+        u.runs += now && !before;
+        before = now;
+    }
+    return u;
+}
+
+/* Sums of all points of a phase: a run of pieces goes on from one place of an axis to the next where the axes within use all of theirs. */
+static int64_t sums_of(const cf_winograd_plan *p)
+{
+    int64_t sums = 0, point[3];
+    const cf_pieces *a = p->axis;
+    for (point[0] = 0; point[0] < a[0].n; point[0]++)
+        for (point[1] = 0; point[1] < a[1].n; point[1]++)
+            for (point[2] = 0; point[2] < a[2].n; point[2]++) {
+                int64_t used = 1, runs = 1, adjoin = p->v_source == p->red;
+                for (int i = 2; i >= 0; i--) {
+                    use u = use_of(&a[i], point[i]);
+                    used *= u.used;
+                    runs = adjoin ? u.runs : runs * u.used;
+                    adjoin = adjoin && u.used == u.of;
+                }
+                sums += runs ? runs * cf_ceil_div(used * p->red, runs * CF_WINOGRAD_TERMS) : 1;
+            }
+    return sums;
+}
+
+static double product_cost(const job *j)
+{
+    const cf_winograd_plan *p = j->p;
+    double uses = 1;
+    for (int i = 0; i < 3; i++) uses *= (double)uses_of(&p->axis[i]);
+    cf_tile_shape shape = cf_choose_tile(j->kn, p->batch_tiles, p->nv);
+    double calls = (double)(p->phases * sums_of(p) * shape.panels * p->panels * p->batches);
+    double products = j->tiles * j->vectors * uses * (double)p->red;
+    return products * shape.cost * PRODUCT * j->kn->core.fma + calls * CALL;
+}
+
+static double input_cost(const job *j)
+{
+    const cf_winograd_plan *p = j->p;
+    double span = 1, bytes = (double)(p->points * p->v_plane * j->kn->size);
+    for (int i = 0; i < 3; i++) span *= (double)cf_pieces_span(&p->axis[i], p->box[i]);
+    double lines = (double)p->sources * lines_of(p->axis, j->m, j->n, 0);
+    double far = (double)(p->sources * p->points) * (p->keep_source ? 1 : beyond(bytes, (double)j->kn->core.l2));
+    return j->tiles * j->blocks * (lines * TRANSFORM + span / (double)p->box_tiles * TRANSPOSE + far * FAR);
+}
+
+static double output_cost(const job *j)
+{
+    double tile = lines_of(j->p->axis, j->n, j->m, 1) * OUTPUT + (double)cf_volume(j->m) * TRANSPOSE;
+    return j->tiles * j->vectors * (double)j->p->phases * tile;
+}
+
+static double filter_cost(const job *j)
+{
+    const cf_winograd_plan *p = j->p;
+    double filters = (double)(p->red * p->phases * p->pieces), lines = lines_of(p->axis, j->r, j->n, 0);
+    double in_memory = p->keep_source ? 0 : beyond((double)(p->panels * p->u_size * j->kn->size), CACHE);
+    return j->vectors * filters * (lines * TRANSFORM + (double)p->points * in_memory * MEMORY);
+}
+
+double cf_winograd_cost(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
+{
+    int64_t blocks = cf_ceil_div(p->red, kn->lanes), whole[3];
+    job j = {.p = p, .kn = kn, .blocks = (double)blocks, .vectors = (double)cf_ceil_div(p->rows, kn->lanes)};
+    for (int i = 0; i < 3; i++) {
+        const cf_pieces *a = &p->axis[i];
+        whole[i] = cf_tiles_along(a, a->tiles);
+        j.n[i] = a->n, j.m[i] = a->m, j.r[i] = a->r;
+    }
+    j.tiles = (double)(d->n * cf_volume(whole));
+    double groups = (double)d->groups, batches = share_of(d->groups * p->batches, threads);
+    double panels = share_of(d->groups * p->panels, threads);
+    double cost = filter_cost(&j) * (p->keep_source ? panels : 1.0 / threads);
+    cost += input_cost(&j) * (p->keep_source ? share_of(d->groups * p->batches * blocks, threads) : batches);
+    return groups * (cost + (product_cost(&j) + output_cost(&j)) * (p->keep_source ? panels : batches));
+}
