@@ -18,11 +18,28 @@ enum { U_BYTES = 1024 * 1024, V_BYTES = 4 * 1024 * 1024 };
 /* Largest array of filters that are transformed together, with what is between the passes, in reals: half of L1 in float. */
 enum { FILTERS = 4 * 1024 };
 
-/* In multiply-adds of vectors: a vector that a transform of points or of filters writes, one that is transposed into a slab or out
- * of it, a vector of sums that is loaded and written.  The model leaves out what short runs and caches cost, so a gain must be
- * expected by a margin.  Chosen together, so that of 32 measured problems none is slower for the choice, and 8 that would gain
- * 1.2 to 1.7 times keep to direct convolution (Zen 3, 2 threads). */
-static const double TRANSFORM = 3, FILTER = 2.5, TRANSPOSE = 10, CUT = 10, MARGIN = 1.25;
+/* In multiply-adds of vectors: one of them; a vector that a transform of points writes, or of filters; one that is transposed into
+ * a slab or out of it; a vector of sums that is loaded and written.  The model leaves out what short runs and caches cost, so a gain
+ * must be expected by a margin. */
+typedef struct {
+    double multiply, transform, filter, transpose, sum, margin;
+} costs;
+
+/* Chosen together, so that of 32 measured problems none is slower for the choice, and 8 that would gain 1.2 to 1.7 times keep to
+ * direct convolution (Zen 3, 2 threads). */
+static const costs correlation_costs = {1.05, 3, 2.5, 10, 10, 1.25};
+
+/* V and D go through L3.  Chosen by 137 measured problems: of 58 that it takes 2 are slower, the worst by 10 %; 9 that would gain more
+ * than 1.15 times keep to direct convolution (Zen 3, 2 threads). */
+static const costs weights_costs = {1.3, 10, 2, 12, 18, 1.3};
+
+/* A vector of dw, whose sums direct convolution writes, reads and writes again: 16 in L2, 63 in L3 (measured). */
+static const double DIRECT_SUM = 50;
+
+static const costs *costs_of(cf_conv_pass pass)
+{
+    return pass == CF_BACKWARD_WEIGHTS ? &weights_costs : &correlation_costs;
+}
 
 /* Error of an axis relative to that of a plain sum, measured, by its points; and the most of all axes. */
 static const double error_of[CF_POINTS_MAX + 1] = {0, 1, 0, 0, 1.1, 1.4, 1.5, 2.4};
@@ -63,7 +80,7 @@ static double lines_of(const cf_pieces a[3], const int64_t before[3], const int6
     return lines;
 }
 
-static double cost_of(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
+static double cost_of(const cf_winograd_plan *p, const cf_conv_desc *d, cf_conv_pass pass, const cf_kernels *kn)
 {
     const cf_pieces *a = p->axis;
     int64_t n[3], m[3], r[3], uses = 1;
@@ -73,23 +90,30 @@ static double cost_of(const cf_winograd_plan *p, const cf_conv_desc *d, const cf
         uses *= uses_of(&a[i]);
         loaded *= (double)cf_pieces_span(&a[i], a[i].tiles) / (double)a[i].tiles;
     }
-    double tiles = (double)(d->n * product_of(a, TILES)), rows = (double)cf_ceil_div(p->rows, kn->lanes);
+    int64_t tiles = d->n * product_of(a, TILES);
+    double rows = (double)cf_ceil_div(p->rows, kn->lanes);
     double blocks = (double)cf_ceil_div(p->red, kn->lanes), red = (double)p->red;
     double phases = (double)product_of(a, PHASES), sources = (double)product_of(a, SOURCES);
+    const costs *c = costs_of(pass);
+    int weights = pass == CF_BACKWARD_WEIGHTS;
     double cuts = (double)(cf_ceil_div(p->red * product_of(a, PIECES), CF_WINOGRAD_TERMS) + 1);
-    double product = rows * ((double)uses * red * 1.05 + (double)product_of(a, POINTS) * phases * cuts * CUT);
-    double input = blocks * (sources * lines_of(a, m, n, 0) * TRANSFORM + loaded * TRANSPOSE);
-    double output = rows * phases * (lines_of(a, n, m, 1) * TRANSFORM + (double)product_of(a, OUTPUTS) * TRANSPOSE);
-    double filter = rows * red * phases * (double)product_of(a, PIECES) * lines_of(a, r, n, 0) * FILTER;
-    return (double)d->groups * (tiles * (product + input + output) + filter);
+    double sums = weights ? (double)uses * red / (double)cf_min(tiles, CF_WINOGRAD_TERMS)
+                          : (double)product_of(a, POINTS) * phases * cuts; /* read and written, a tile */
+    double product = rows * ((double)uses * red * c->multiply + sums * c->sum);
+    double input = blocks * (sources * lines_of(a, m, n, 0) * c->transform + loaded * c->transpose);
+    double lines = weights ? lines_of(a, m, n, 0) : lines_of(a, n, m, 1);
+    double output = rows * phases * (lines * c->transform + (double)product_of(a, OUTPUTS) * c->transpose);
+    double filter = rows * red * phases * (double)product_of(a, PIECES) * lines_of(a, r, n, 0) * c->filter;
+    return (double)d->groups * ((double)tiles * (product + input + output) + filter);
 }
 
 /* Estimated cost of direct convolution: the multiply-adds that read inside of the source. */
-static double direct_cost(const cf_conv_desc *d, const cf_axis axis[3], const cf_kernels *kn)
+static double direct_cost(const cf_conv_desc *d, const cf_axis axis[3], cf_conv_pass pass, const cf_kernels *kn)
 {
-    double cost = (double)d->n * (double)cf_volume(d->out) * (double)(d->oc / d->groups) * (double)d->ic;
-    for (int i = 0; i < 3; i++) cost *= (double)d->kernel[i] * cf_axis_inside(&axis[i]);
-    return cost / (double)kn->lanes * 1.15;
+    double weights = (double)(d->oc / d->groups) * (double)d->ic * (double)cf_volume(d->kernel);
+    double terms = (double)d->n * (double)cf_volume(d->out) * 1.15;
+    for (int i = 0; i < 3; i++) terms *= cf_axis_inside(&axis[i]);
+    return weights / (double)kn->lanes * (terms + (pass == CF_BACKWARD_WEIGHTS ? DIRECT_SUM : 0));
 }
 
 enum { OPTIONS_MAX = 9 };
@@ -108,8 +132,10 @@ static int options_of(const cf_axis *a, cf_pieces *options)
 }
 
 /* The cheapest pieces whose error is allowed; 0 if there are none. */
-static double choose_pieces(cf_winograd_plan *p, const cf_conv_desc *d, const cf_axis axis[3], const cf_kernels *kn)
+static double choose_pieces(cf_conv_plan *plan, const cf_axis axis[3], const cf_kernels *kn)
 {
+    cf_winograd_plan *p = &plan->winograd;
+    const cf_conv_desc *d = &plan->desc;
     cf_pieces options[3][OPTIONS_MAX];
     int found[3], at[3];
     double least = 0;
@@ -124,7 +150,7 @@ static double choose_pieces(cf_winograd_plan *p, const cf_conv_desc *d, const cf
                     error *= error_of[trial.axis[i].n];
                 }
                 if (product_of(trial.axis, POINTS) == 1 || (d->dtype == CF_F32 && error > ERROR)) continue;
-                double cost = cost_of(&trial, d, kn);
+                double cost = cost_of(&trial, d, plan->pass, kn);
                 if (least > 0 && cost >= least) continue;
                 least = cost;
                 memcpy(p->axis, trial.axis, sizeof p->axis);
@@ -188,14 +214,15 @@ static int64_t slab_size(const cf_winograd_plan *p, int64_t lanes)
     return size;
 }
 
-/* Boxes of so many tiles as a batch may have, less if their slab is too large; then as many boxes in a batch as it may have, and
+/* Boxes of so many tiles as a batch may have, less if their slab has more reals than it may have; then as many boxes in a batch as it may have, and
  * batches that can be dealt to threads evenly. */
-static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int64_t most, int threads)
+static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int64_t most, int64_t slab,
+                      int threads)
 {
     for (int64_t tiles = most;; tiles = cf_max(1, tiles / 2)) {
         int64_t left = tiles;
         for (int i = 2; i >= 0; i--) left = cut_axis(p, i, left);
-        if (tiles == 1 || slab_size(p, kn->lanes) <= SLAB) break;
+        if (tiles == 1 || slab_size(p, kn->lanes) <= slab) break;
     }
     p->box_tiles = cf_box_tiles(p, p->box);
     p->all_boxes = d->n * cf_volume(p->boxes);
@@ -257,7 +284,7 @@ static void plan_correlation(cf_conv_plan *plan, const cf_kernels *kn)
     p->u_piece = p->red;
     lay_out(p, kn, p->red, BATCH_TILES);
     int64_t tile_bytes = p->points * (p->v_row + p->ld) * kn->size;
-    cut_tiles(p, &plan->desc, kn, cf_max(BATCH_TILES, batch_bytes(kn) / tile_bytes), plan->options.threads);
+    cut_tiles(p, &plan->desc, kn, cf_max(BATCH_TILES, batch_bytes(kn) / tile_bytes), SLAB, plan->options.threads);
     p->v_plane = odd_lines(p->batch_tiles * p->v_row, kn->size);
     share(p, &plan->desc, kn, plan->options.threads);
     int64_t v = p->points * p->v_plane, out = p->phases * kn->lanes;
@@ -273,17 +300,21 @@ static void plan_correlation(cf_conv_plan *plan, const cf_kernels *kn)
 
 /* Channels of a block of dU: with 16 rows, for CF_WINOGRAD_TERMS tiles, its V and D are in L1 together (AVX2); and its panels of rows
  * at most, which share V. */
-enum { BLOCK_CHANNELS = 32, BLOCK_PANELS = 2 };
+enum { BLOCK_CHANNELS = 32, BLOCK_PANELS = 4 };
 
-/* Bytes of V and D in a chunk, a thread's part; if they are all in one, what dU would take is free for them, too.  And bytes of
- * a batch at most, so that one thread has room for it. */
-enum { CHUNK_BYTES = 6 * 1024 * 1024 };
+/* Bytes of V and D in a chunk, a thread's part, which stay in L3 whoever else uses it; and in a batch at most, so that sums are long
+ * and dU is read seldom.  With 6 MB in a chunk of a thread most problems took 1.05 to 1.35 times as long (Zen 3). */
+enum { CHUNK_BYTES = 3 * 1024 * 1024, WEIGHTS_BATCH_BYTES = 6 * 1024 * 1024 };
+
+/* Reals of a slab of a box: so large that rows are long runs. */
+static int64_t weights_slab(const cf_kernels *kn) { return kn->core.l2 / 4 / kn->size; }
 
 /* Batches follow from the shape alone, since they say in which order sums are added. */
 static void cut_batches(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
 {
     int64_t tile = p->points * (p->sources * p->red + p->rows) * kn->size;
-    cut_tiles(p, d, kn, cf_min(CF_WINOGRAD_TERMS, cf_max(BATCH_TILES, CHUNK_BYTES / tile)), 1);
+    int64_t most = cf_min(CF_WINOGRAD_TERMS, cf_max(BATCH_TILES, WEIGHTS_BATCH_BYTES / tile));
+    cut_tiles(p, d, kn, most, weights_slab(kn), 1);
     /* a source at a time is read in order; few channels lie beside those of the other sources */
     if (p->u_piece >= kn->lanes) {
         p->v_row = p->v_source;
@@ -304,7 +335,9 @@ static void plan_weights(cf_conv_plan *plan, const cf_kernels *kn)
     int64_t tasks = groups * p->channel_panels * p->panels;
     p->row_blocks = cf_ceil_div(p->panels, cf_max(1, cf_min(BLOCK_PANELS, tasks / (4 * threads))));
     int64_t units = groups * p->batches, u = tasks * p->u_size, most = CHUNK_BYTES * threads / kn->size;
-    p->chunks = units * p->unit_size <= most + u ? 1 : cf_ceil_div(units, cf_max(1, most / p->unit_size));
+    /* dU, which all chunks read and write, may be so large that V and D had better leave the cache (512 channels) */
+    most = cf_max(units * p->unit_size <= u * 5 / 8 ? units * p->unit_size : 0, most);
+    p->chunks = cf_ceil_div(units, cf_max(1, most / p->unit_size));
     p->room_u = p->chunks == 1 ? cf_ceil_div(p->panels, p->row_blocks) * p->u_size : 0;
     take_workspace(plan, kn, cf_ceil_div(units, p->chunks) * p->unit_size, p->chunks == 1 ? 0 : u);
 }
@@ -315,8 +348,9 @@ int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm
     const cf_conv_desc *d = &plan->desc;
     cf_axis axis[3];
     describe(p, d, plan->pass == CF_BACKWARD_DATA, axis);
-    double cost = choose_pieces(p, d, axis, kn);
-    if (cost == 0 || (algorithm == CF_AUTO && cost * MARGIN >= direct_cost(d, axis, kn))) return 0;
+    double cost = choose_pieces(plan, axis, kn);
+    double direct = direct_cost(d, axis, plan->pass, kn) / costs_of(plan->pass)->margin;
+    if (cost == 0 || (algorithm == CF_AUTO && cost >= direct)) return 0;
     if (plan->pass == CF_BACKWARD_WEIGHTS) plan_weights(plan, kn);
     else plan_correlation(plan, kn);
     return 1;
