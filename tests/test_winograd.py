@@ -143,12 +143,13 @@ def test_it_does_not_apply_where_no_tap_has_a_neighbour(text: str) -> None:
 def test_it_is_the_default_where_it_is_faster() -> None:
     for text in (
         "n8c64h56w56_o64k3s1p1",
-        "n1c512h7w7_o512k3s1p1",
+        "n8c512h7w7_o512k3s1p1",
         "n1c64d8h56w56_o128k3s1p1",
         "n4c256h28w28_o256k3s1p2d2",
     ):
         for which in PASSES:
             assert plan(text, which, "auto")["algorithm"] == "winograd"
+    assert plan("n1c512h7w7_o512k3s1p1", _core.FORWARD, "auto")["algorithm"] == "winograd"
     for text in ("n1c2h5w5_o3k3s1p0", "n1c1h28w28_o6k5s1p0"):
         for which in PASSES:
             assert plan(text, which, "auto")["algorithm"] == "direct"

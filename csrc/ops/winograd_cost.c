@@ -139,3 +139,42 @@ double cf_winograd_cost(const cf_winograd_plan *p, const cf_conv_desc *d, const 
     cost += input_cost(&j) * (p->keep_source ? share_of(d->groups * p->batches * blocks, threads) : batches);
     return groups * (cost + (product_cost(&j) + output_cost(&j)) * (p->keep_source ? panels : batches));
 }
+
+/* ---- backward-weights, in multiply-adds of vectors */
+
+/* One of them; a vector that a transform of points writes, or of filters; one that is transposed into a slab; a vector of sums that is
+ * loaded and written.  V and D go through L3.  Chosen by 137 measured problems (Zen 3, 2 threads). */
+static const double WEIGHTS_PRODUCT = 1.3, POINT = 10, FILTER = 2, SLAB = 12, SUM = 18;
+
+/* In direct convolution: a multiply-add, and a vector of dw, whose sums are written, read and written again: 16 in L2, 63 in L3. */
+static const double DIRECT_PRODUCT = 1.15, DIRECT_SUM = 50;
+
+double cf_winograd_weights_cost(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
+{
+    const cf_pieces *a = p->axis;
+    int64_t n[3], m[3], r[3], whole[3];
+    double uses = 1, loaded = 1, sources = 1, pieces = 1;
+    for (int i = 0; i < 3; i++) {
+        n[i] = a[i].n, m[i] = a[i].m, r[i] = a[i].r, whole[i] = cf_tiles_along(&a[i], a[i].tiles);
+        uses *= (double)uses_of(&a[i]);
+        loaded *= (double)cf_pieces_span(&a[i], a[i].tiles) / (double)a[i].tiles;
+        sources *= (double)a[i].sources;
+        pieces *= (double)a[i].most;
+    }
+    int64_t tiles = d->n * cf_volume(whole);
+    double rows = (double)cf_ceil_div(p->rows, kn->lanes), blocks = (double)cf_ceil_div(p->red, kn->lanes);
+    double red = (double)p->red, lines = lines_of(a, m, n, 0);
+    double product = rows * uses * red * (WEIGHTS_PRODUCT + SUM / (double)cf_min(tiles, CF_WINOGRAD_TERMS));
+    double input = blocks * (sources * lines * POINT + loaded * SLAB);
+    double gradient = rows * (lines * POINT + (double)cf_volume(m) * SLAB);
+    double filter = rows * red * pieces * lines_of(a, r, n, 0) * FILTER;
+    return (double)d->groups * ((double)tiles * (product + input + gradient) + filter);
+}
+
+double cf_direct_weights_cost(const cf_conv_desc *d, const cf_axis axis[3], const cf_kernels *kn)
+{
+    double weights = (double)(d->oc / d->groups) * (double)d->ic * (double)cf_volume(d->kernel);
+    double terms = (double)d->n * (double)cf_volume(d->out) * DIRECT_PRODUCT;
+    for (int i = 0; i < 3; i++) terms *= cf_axis_inside(&axis[i]);
+    return weights / (double)kn->lanes * (terms + DIRECT_SUM);
+}

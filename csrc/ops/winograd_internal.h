@@ -74,6 +74,8 @@ int64_t cf_temp_size(const cf_pieces axis[3], const int64_t len[3], int64_t lane
 
 /* winograd_cost.c: expected cycles of a plan. */
 double cf_winograd_cost(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads);
+double cf_winograd_weights_cost(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn);
+double cf_direct_weights_cost(const cf_conv_desc *d, const cf_axis axis[3], const cf_kernels *kn);
 
 /* winograd_filter.c: U of channels [c0, c0 + channels) of a panel. */
 void cf_winograd_filter(const cf_winograd_job *j, int64_t group, int64_t panel, int64_t c0, int64_t channels, void *u,

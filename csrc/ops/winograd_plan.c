@@ -24,9 +24,9 @@ enum { THREAD_BYTES = 6 * 1024 * 1024 };
 /* The choice decides the order of additions, so it is made for this number of threads whatever theirs is. */
 enum { CHOICE_THREADS = 2 };
 
-/* Direct convolution is more accurate, so it is kept where little would be gained.  Backward-weights is priced as forward, but its
- * direct plans are faster: of 38 random layers 34 % were over 5 % slower than the faster algorithm with 1.04, 21 % with 1.5. */
-static const double MARGIN = 1.04, WEIGHTS_MARGIN = 1.5;
+/* Direct convolution is more accurate, so it is kept where little would be gained; in backward-weights, whose model is coarser, where
+ * less than a third would be. */
+static const double MARGIN = 1.04, WEIGHTS_MARGIN = 1.3;
 
 /* Error of an axis by its points, in root mean square relative to that of a plain sum: measured in 1D, 3 taps, 64 channels,
  * normal data.  Errors of axes multiply, those of two axes of 7 and 6 points would exceed the promise. */
@@ -115,14 +115,15 @@ static int64_t slab_size(const cf_winograd_plan *p, int64_t lanes)
     return size;
 }
 
-/* Boxes of so many tiles as a batch may have, less if their slab is too large; then as many boxes in a batch as it may have, and
+/* Boxes of so many tiles as a batch may have, less if their slab has more reals than it may have; then as many boxes in a batch as it may have, and
  * batches that can be dealt to threads evenly. */
-static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int64_t most, int threads)
+static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int64_t most, int64_t slab,
+                      int threads)
 {
     for (int64_t tiles = most;; tiles = cf_max(1, tiles / 2)) {
         int64_t left = tiles;
         for (int i = 2; i >= 0; i--) left = cut_axis(p, i, left);
-        if (tiles == 1 || slab_size(p, kn->lanes) <= SLAB) break;
+        if (tiles == 1 || slab_size(p, kn->lanes) <= slab) break;
     }
     p->box_tiles = cf_box_tiles(p, p->box);
     p->all_boxes = d->n * cf_volume(p->boxes);
@@ -189,7 +190,7 @@ static void cut_correlation(cf_winograd_plan *p, const cf_conv_desc *d, const cf
     lay_out(p, kn, p->red, BATCH_TILES);
     int64_t tile_bytes = p->points * (p->v_row + p->ld) * kn->size;
     int64_t most = cf_max(BATCH_TILES, batch_bytes(kn) / tile_bytes);
-    cut_tiles(p, d, kn, cf_max(1, cf_min(most, THREAD_BYTES / 4 * 3 / tile_bytes)), threads);
+    cut_tiles(p, d, kn, cf_max(1, cf_min(most, THREAD_BYTES / 4 * 3 / tile_bytes)), SLAB, threads);
     p->v_plane = odd_lines(p->batch_tiles * p->v_row, kn->size);
     share(p, d, kn, threads);
     p->out_size = p->phases * kn->lanes;
@@ -217,10 +218,21 @@ static int is_allowed(const cf_winograd_plan *p, cf_dtype dtype)
     return product_of(p->axis, POINTS) > 1 && (dtype == CF_F64 || error <= ERROR);
 }
 
-/* The cheapest pieces that are allowed, and their cost; 0 if there are none.  Backward-weights has the products and transforms of
- * forward. */
-static double choose_pieces(cf_winograd_plan *p, const cf_conv_desc *d, const cf_axis axis[3], const cf_kernels *kn)
+/* The cost of pieces; 0 if they are not allowed. */
+static double price(cf_winograd_plan *trial, const cf_conv_plan *plan, const cf_kernels *kn)
 {
+    const cf_conv_desc *d = &plan->desc;
+    if (!is_allowed(trial, d->dtype)) return 0;
+    if (plan->pass == CF_BACKWARD_WEIGHTS) return cf_winograd_weights_cost(trial, d, kn);
+    cut_correlation(trial, d, kn, CHOICE_THREADS);
+    if (trial->thread_bytes - trial->filter_bytes > THREAD_BYTES) return 0;
+    return cf_winograd_cost(trial, d, kn, CHOICE_THREADS);
+}
+
+/* The cheapest pieces that are allowed, and their cost; 0 if there are none. */
+static double choose_pieces(cf_conv_plan *plan, const cf_axis axis[3], const cf_kernels *kn)
+{
+    cf_winograd_plan *p = &plan->winograd;
     cf_pieces options[3][OPTIONS_MAX];
     int found[3], at[3];
     double least = 0;
@@ -230,10 +242,8 @@ static double choose_pieces(cf_winograd_plan *p, const cf_conv_desc *d, const cf
             for (at[2] = 0; at[2] < found[2]; at[2]++) {
                 cf_winograd_plan trial = *p;
                 for (int i = 0; i < 3; i++) trial.axis[i] = options[i][at[i]];
-                if (!is_allowed(&trial, d->dtype)) continue;
-                cut_correlation(&trial, d, kn, CHOICE_THREADS);
-                double cost = cf_winograd_cost(&trial, d, kn, CHOICE_THREADS);
-                if (trial.thread_bytes - trial.filter_bytes > THREAD_BYTES || (least > 0 && cost >= least)) continue;
+                double cost = price(&trial, plan, kn);
+                if (cost == 0 || (least > 0 && cost >= least)) continue;
                 least = cost;
                 memcpy(p->axis, trial.axis, sizeof p->axis);
             }
@@ -242,17 +252,21 @@ static double choose_pieces(cf_winograd_plan *p, const cf_conv_desc *d, const cf
 
 /* Channels of a block of dU: with 16 rows, for CF_WINOGRAD_TERMS tiles, its V and D are in L1 together (AVX2); and its panels of rows
  * at most, which share V. */
-enum { BLOCK_CHANNELS = 32, BLOCK_PANELS = 2 };
+enum { BLOCK_CHANNELS = 32, BLOCK_PANELS = 4 };
 
-/* Bytes of V and D in a chunk, a thread's part; if they are all in one, what dU would take is free for them, too.  And bytes of
- * a batch at most, so that one thread has room for it. */
-enum { CHUNK_BYTES = 6 * 1024 * 1024 };
+/* Bytes of V and D in a chunk, a thread's part, which stay in L3 whoever else uses it; and in a batch at most, so that sums are long
+ * and dU is read seldom.  With 6 MB in a chunk of a thread most problems took 1.05 to 1.35 times as long (Zen 3). */
+enum { CHUNK_BYTES = 3 * 1024 * 1024, WEIGHTS_BATCH_BYTES = 6 * 1024 * 1024 };
+
+/* Reals of a slab of a box: so large that rows are long runs. */
+static int64_t weights_slab(const cf_kernels *kn) { return kn->core.l2 / 4 / kn->size; }
 
 /* Batches follow from the shape alone, since they say in which order sums are added. */
 static void cut_batches(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
 {
     int64_t tile = p->points * (p->sources * p->red + p->rows) * kn->size;
-    cut_tiles(p, d, kn, cf_min(CF_WINOGRAD_TERMS, cf_max(BATCH_TILES, CHUNK_BYTES / tile)), 1);
+    int64_t most = cf_min(CF_WINOGRAD_TERMS, cf_max(BATCH_TILES, WEIGHTS_BATCH_BYTES / tile));
+    cut_tiles(p, d, kn, most, weights_slab(kn), 1);
     /* a source at a time is read in order; few channels lie beside those of the other sources */
     if (p->u_piece >= kn->lanes) {
         p->v_row = p->v_source;
@@ -273,7 +287,9 @@ static void plan_weights(cf_conv_plan *plan, const cf_kernels *kn)
     int64_t tasks = groups * p->channel_panels * p->panels;
     p->row_blocks = cf_ceil_div(p->panels, cf_max(1, cf_min(BLOCK_PANELS, tasks / (4 * threads))));
     int64_t units = groups * p->batches, u = tasks * p->u_size, most = CHUNK_BYTES * threads / kn->size;
-    p->chunks = units * p->unit_size <= most + u ? 1 : cf_ceil_div(units, cf_max(1, most / p->unit_size));
+    /* dU, which all chunks read and write, may be so large that V and D had better leave the cache (512 channels) */
+    most = cf_max(units * p->unit_size <= u * 5 / 8 ? units * p->unit_size : 0, most);
+    p->chunks = cf_ceil_div(units, cf_max(1, most / p->unit_size));
     p->room_u = p->chunks == 1 ? cf_ceil_div(p->panels, p->row_blocks) * p->u_size : 0;
     measure(p, kn);
     take_workspace(plan, kn, cf_ceil_div(units, p->chunks) * p->unit_size, p->chunks == 1 ? 0 : u);
@@ -285,9 +301,11 @@ int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm
     const cf_conv_desc *d = &plan->desc;
     cf_axis axis[3];
     describe(p, d, plan->pass == CF_BACKWARD_DATA, axis);
-    double cost = choose_pieces(p, d, axis, kn);
-    double margin = plan->pass == CF_BACKWARD_WEIGHTS ? WEIGHTS_MARGIN : MARGIN;
-    if (cost == 0 || (algorithm == CF_AUTO && cost * margin >= cf_correlate_cost(plan, kn, CHOICE_THREADS))) return 0;
+    double cost = choose_pieces(plan, axis, kn);
+    int weights = plan->pass == CF_BACKWARD_WEIGHTS;
+    if (cost == 0) return 0;
+    if (algorithm == CF_AUTO && weights && cost * WEIGHTS_MARGIN >= cf_direct_weights_cost(d, axis, kn)) return 0;
+    if (algorithm == CF_AUTO && !weights && cost * MARGIN >= cf_correlate_cost(plan, kn, CHOICE_THREADS)) return 0;
     if (plan->pass == CF_BACKWARD_WEIGHTS) plan_weights(plan, kn);
     else plan_correlation(plan, kn);
     return 1;
