@@ -63,6 +63,15 @@ static double lines_of(const cf_pieces a[3], const int64_t before[3], const int6
     return lines;
 }
 
+/* Vectors of a prepared U, each of which takes STREAM multiply-adds of vectors to be read (estimate, from L3). */
+static const double STREAM = 2.5;
+
+static double stream_cost(const cf_winograd_plan *p, const cf_kernels *kn)
+{
+    int64_t vectors = product_of(p->axis, POINTS) * product_of(p->axis, PHASES) * product_of(p->axis, PIECES);
+    return STREAM * (double)(vectors * cf_ceil_div(p->rows, kn->lanes) * p->red);
+}
+
 static double cost_of(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
 {
     const cf_pieces *a = p->axis;
@@ -81,6 +90,7 @@ static double cost_of(const cf_winograd_plan *p, const cf_conv_desc *d, const cf
     double input = blocks * (sources * lines_of(a, m, n, 0) * TRANSFORM + loaded * TRANSPOSE);
     double output = rows * phases * (lines_of(a, n, m, 1) * TRANSFORM + (double)product_of(a, OUTPUTS) * TRANSPOSE);
     double filter = rows * red * phases * (double)product_of(a, PIECES) * lines_of(a, r, n, 0) * FILTER;
+    if (p->prepared) filter = stream_cost(p, kn);
     return (double)d->groups * (tiles * (product + input + output) + filter);
 }
 
@@ -264,11 +274,12 @@ static void plan_correlation(cf_conv_plan *plan, const cf_kernels *kn)
     for (int i = 0; i < 3; i++) out *= p->axis[i].lattices * p->axis[i].m * p->box[i];
     p->out_size = out;
     p->room_v = p->keep_source ? 0 : v;
-    p->room_u = p->keep_source ? p->u_size : 0;
+    p->room_u = p->keep_source && !p->prepared ? p->u_size : 0;
     p->room_m = p->points * p->m_plane;
     p->room_out = p->batch_boxes * p->nv * out;
-    take_workspace(plan, kn, p->keep_source ? groups * p->batches * v : 0,
-                   p->keep_source ? 0 : groups * p->panels * p->u_size);
+    int64_t u = groups * p->panels * p->u_size;
+    plan->prepared_bytes = u * kn->size;
+    take_workspace(plan, kn, p->keep_source ? groups * p->batches * v : 0, p->keep_source || p->prepared ? 0 : u);
 }
 
 /* Channels of a block of dU: with 16 rows, for CF_WINOGRAD_TERMS tiles, its V and D are in L1 together (AVX2); and its panels of rows
@@ -315,6 +326,7 @@ int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm
     const cf_conv_desc *d = &plan->desc;
     cf_axis axis[3];
     describe(p, d, plan->pass == CF_BACKWARD_DATA, axis);
+    p->prepared = plan->prepared;
     double cost = choose_pieces(p, d, axis, kn);
     if (cost == 0 || (algorithm == CF_AUTO && cost * MARGIN >= direct_cost(d, axis, kn))) return 0;
     if (plan->pass == CF_BACKWARD_WEIGHTS) plan_weights(plan, kn);
