@@ -86,9 +86,11 @@ cdef extern from "cnnfast.h" nogil:
         cf_weights_plan weights
         int lanes_are_points
         cf_points_plan points
-        int64_t workspace_bytes
+        int prepared
+        int64_t prepared_bytes, workspace_bytes
     cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass which, const cf_conv_desc *desc,
-                                cf_algorithm algorithm, const cf_options *options)
+                                cf_algorithm algorithm, int prepared, const cf_options *options)
+    void cf_conv_prepare(const cf_conv_plan *plan, const void *w, void *prepared, void *workspace)
     ctypedef struct cf_epilogue:
         const void *norm
         const void *residual

@@ -16,6 +16,7 @@ from cnnfast import _config, _core, testing
 from cnnfast import functional as F
 from cnnfast import reference as R
 from cnnfast.functional import _fused
+from cnnfast.functional._convolution import Prepared
 
 Array = np.ndarray[Any, Any]
 
@@ -99,6 +100,16 @@ def test_epilogues_are_the_passes_they_replace(op: str, algo: str, dtype: Any, r
                     arguments = *statistics, False, 0.1, 1e-5, None, after, clamp
                     expected = _fused.batch_norm("batch_norm", batch, *arguments)[0].reshape(y.shape)
                 same(got, expected, what)
+                prepared = Prepared(op, lambda: weights[0], windows, algo)  # noqa: B023
+                again = [prepared((input, weights[1], rows, residual), (clamp,)) for _ in range(2)]
+                if algo == "direct":
+                    same(again[0], expected, f"{what}, prepared")
+                else:
+                    largest = np.max(np.abs(expected), initial=1)
+                    np.testing.assert_allclose(
+                        again[0], expected, atol=largest * (1e-4 if dtype == np.float32 else 1e-11)
+                    )
+                same(again[1], again[0], f"{what}, prepared")
 
 
 def boundaries(isa: int) -> list[str]:

@@ -88,13 +88,25 @@ cdef class ConvPlan(Plan):
 
     def __init__(
         self, int which, geometry, int isa, int threads, bint double, bint exact, shape=None, int algorithm=CF_AUTO,
-        tuple clamp=(-INFINITY, INFINITY),
+        tuple clamp=(-INFINITY, INFINITY), bint prepared=False,
     ):
         cdef cf_conv_desc d = conv_desc(geometry, double)
         cdef cf_options options = options_of(isa, threads, exact)
-        check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, <cf_algorithm>algorithm, &options))
+        check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, <cf_algorithm>algorithm, prepared,
+                                &options))
         self.geometry, self.shape = geometry, shape
         self.low, self.high = clamp
+
+    def prepare(self, cnp.ndarray weight):
+        """What a plan with prepared weights takes in the place of `weight`: an array of its dtype."""
+        cdef Workspace workspace = take_workspace(self.plan.workspace_bytes)
+        cdef cnp.ndarray result = new_array((self.plan.prepared_bytes // weight.itemsize,), cnp.PyArray_TYPE(weight))
+        cdef void *w = data_of(weight)
+        cdef void *y = data_of(result)
+        with nogil:
+            cf_conv_prepare(&self.plan, w, y, workspace.data())
+        give_back(workspace)
+        return result
 
     cdef object run(self, tuple arrays, object out):
         """Forward of (input, weight, bias, norm, residual), backward-data of the same for a grad_output,
@@ -138,6 +150,18 @@ cdef class ConvPlan(Plan):
         info = self.info()
         return (f"{self.geometry} {info['pass']}, {with_pieces(info)}, tile {info['tile']} "
                 f"{info['isa']}, lanes {info['lanes']}, {info['threads']} threads, workspace {info['workspace']} B")
+
+
+cdef class Prepared(Plan):
+    """A plan whose weight, the second of its arrays, is given, and prepared."""
+    cdef ConvPlan plan
+    cdef readonly cnp.ndarray weight
+
+    def __init__(self, ConvPlan plan, cnp.ndarray weight):
+        self.plan, self.shape, self.weight = plan, plan.shape, plan.prepare(weight)
+
+    cdef object run(self, tuple arrays, object out):
+        return self.plan.run((arrays[0], self.weight, *arrays[1:]), out)
 
 
 cdef class BiasPlan(Plan):

@@ -4,6 +4,15 @@ cdef Py_ssize_t _RESULTS_KEPT = 4096    # of a function; a net has tens of probl
 cdef enum: _SIGNATURE = 4 + 5 * 65      # numbers: settings, and of at most five arrays the rank and NumPy's most axes
 
 
+cdef extern from "Python.h":
+    Py_ssize_t references "Py_REFCNT"(PyObject *value)
+
+
+def held_elsewhere(dict owner, str name):
+    """Whether anything but this dict refers to its value of this name."""
+    return references(PyDict_GetItem(owner, name)) > 1
+
+
 cdef class Plan:
     """How a call runs: a plain value, made once, used by any number of calls at once."""
     cdef readonly object shape          # of the result

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cnnfast import _core
@@ -66,7 +67,8 @@ def _fused(
     norm: Shape | None,
     residual: Shape | None,
     *arguments: Any,
-) -> _core.Plan:
+    prepared: bool = False,
+) -> _core.ConvPlan:
     """``clamp((op(...) - mean) * inverse * weight + bias + residual)``, the rows of `norm`, (4, channels), between."""
     *windows, algo, clamp = arguments
     problem = to.problem(op, rank, x, w, b, *windows)
@@ -75,7 +77,37 @@ def _fused(
         same_shape(op, "norm", norm, (4, shape[-rank - 1]))
     if residual not in (None, shape):
         raise ValueError(f"Residual: body gives {shape}, shortcut gives {residual}")
-    return _core.ConvPlan(to.forward, problem, *how, shape, _algorithm(op, algo), clamp)
+    return _core.ConvPlan(to.forward, problem, *how, shape, _algorithm(op, algo), clamp, prepared)
+
+
+class Prepared(Op):
+    """An op like that of `FUSED` whose weight is given, and prepared once for each problem that it meets.
+
+    Its arrays are input, bias, norm and residual, its argument the limits. It prepared the weight for `problems`, which
+    takes `nbytes`.
+    """
+
+    def __init__(self, op: str, weight: Callable[[], Array], windows: tuple[Any, ...], algo: str = "auto") -> None:
+        self.direction, self.weight, self.windows, self.algo = _direction(op), weight, windows, algo
+        self.problems = self.nbytes = 0
+        super().__init__(op, self._prepare, "input", "bias?", "norm?", "residual?")
+
+    def _prepare(
+        self, how: Settings, x: Shape, b: Shape | None, norm: Shape | None, residual: Shape | None, clamp: Any
+    ) -> _core.Plan:
+        weight = self.weight()
+        if (weight.dtype == np.float64) != how[2]:
+            raise TypeError(f"{self.name}: weight is {weight.dtype} (expected the dtype of the input)")
+        shapes, arguments = (x, weight.shape, b, norm, residual), (*self.windows, self.algo, clamp)
+        rank = int(self.name[-2])
+        plan = _fused(self.direction, self.name, rank, how, *shapes, *arguments, prepared=True)
+        found = _core.Prepared(plan, np.ascontiguousarray(weight))
+        self.problems, self.nbytes = self.problems + 1, self.nbytes + found.weight.nbytes
+        return found
+
+
+def _direction(op: str) -> _Direction:
+    return _TRANSPOSE if op.startswith(_TRANSPOSE.name) else _CONV
 
 
 def _backward(

@@ -11,10 +11,14 @@ import numpy.typing as npt
 from cnnfast._geometry.convolution import paddings
 from cnnfast._geometry.tuples import IntOrTuple, Ints, check_rank, ints
 from cnnfast.functional import _fused
+from cnnfast.functional._convolution import Prepared
 from cnnfast.layers._fusion import Tail
 from cnnfast.layers._padding import MODES, pad, pad_backward
 from cnnfast.layers.layer import WeightedLayer
 from cnnfast.layers.module import Array
+
+# For which a layer keeps its weight prepared; a service meets a few shapes again and again.
+_PROBLEMS_KEPT = 8
 
 
 class _ConvBase(WeightedLayer):
@@ -59,7 +63,24 @@ class _ConvBase(WeightedLayer):
         return list(zip(low, high, strict=True))
 
     def _compute(self, input: Array, keywords: dict[str, Any], tail: Tail, norm: Array | None = None) -> Array:
-        return _fused.convolution(self._op, input, *self._values(), tuple(keywords.values()), norm, *tail)
+        windows = tuple(keywords.values())
+        op = None if self.training else self._prepared_op(windows)
+        if op is None:
+            return _fused.convolution(self._op, input, *self._values(), windows, norm, *tail)
+        output: Array = op((input, self._values()[1], norm, tail.residual), (tail.clamp,))
+        return output
+
+    def _prepared_op(self, windows: tuple[Any, ...]) -> Prepared | None:
+        """Return an op that has the weight prepared, unless somebody may change the weight at any time."""
+        weight = self.weight
+        if weight is None or not weight._is_held_here_alone():
+            vars(self).pop("_prepared", None)
+            return None
+        key = weight, weight._handed_out, windows
+        kept: tuple[Any, Prepared] | None = vars(self).get("_prepared")
+        if kept is None or kept[0] != key or kept[1].problems >= _PROBLEMS_KEPT:
+            kept = vars(self)["_prepared"] = key, Prepared(self._op, lambda: weight._data, windows)
+        return kept[1]
 
     def _infer_normalised(self, input: npt.ArrayLike, norm: Array, tail: Tail) -> Array:
         """Return what this layer, a batch norm with these rows, and a tail make of ``input``; keep nothing."""
@@ -81,6 +102,8 @@ class _ConvBase(WeightedLayer):
             ("padding_mode", self.padding_mode, "zeros"),
         ]
         shown = [f", {name}={value}" for name, value, usual in rarer if value != usual]
+        if "_prepared" in vars(self):
+            shown.append(f", prepared={vars(self)['_prepared'][1].nbytes / 1e6:.2f} MB")
         return (
             f"{self.in_channels}, {self.out_channels}, "
             f"kernel_size={self.kernel_size}, stride={self.stride}{''.join(shown)}"
@@ -180,6 +203,13 @@ class Conv2d(_Conv):
     ------
     ValueError, TypeError
         If an argument is out of range or of a wrong type.
+
+    Notes
+    -----
+    In evaluation the layer keeps the weight as the kernels read it, for each of a few shapes of inputs; `repr` tells
+    how much memory that takes. It makes that anew after anybody asked for ``weight.data`` or assigned it, and keeps
+    nothing in training, or while anybody else holds the array or a view of it, which may change at any time. What
+    writes to its memory behind NumPy's back, by an address, is not noticed.
 
     Examples
     --------

@@ -96,7 +96,7 @@ class WeightedLayer(Layer):
         return np.asarray(input), {}
 
     def _values(self) -> tuple[Any, Any]:
-        weight, bias = (None if p is None else p.data for p in (self.weight, self.bias))
+        weight, bias = (None if p is None else p._data for p in (self.weight, self.bias))
         return weight, bias
 
     def forward(self, input: npt.ArrayLike) -> Array:
@@ -110,8 +110,15 @@ class WeightedLayer(Layer):
     def _run(self, input: Array, keywords: dict[str, Any], rectifier: Any) -> Array:
         output = self._compute(input, keywords, NOTHING if rectifier is None else Tail(None, rectifier._clamp))
         gate = None if rectifier is None else (rectifier._op, output)
-        vars(self)["_saved"] = Saved((input, self._values()[0]), keywords, gate)
+        vars(self)["_saved"] = Saved((input, self._values()[0] if self.training else None), keywords, gate)
         return output
+
+    def _differentiate(self, grad_output: npt.ArrayLike, **keywords: Any) -> Any:
+        """Evaluation keeps no weight, so that the parameter alone holds it, and takes the one of now."""
+        saved = self._recall()
+        input, weight = saved.arrays
+        arrays = grad_output, input, self._values()[0] if weight is None else weight
+        return getattr(F, f"{self._op}_backward")(*arrays, **saved.keywords, **keywords)
 
     def _compute(self, input: Array, keywords: dict[str, Any], tail: Tail) -> Array:
         return tail.finish(self._apply(input, *self._values(), **keywords))

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from cnnfast import _core
+
 Array = npt.NDArray[Any]
 T = TypeVar("T")
 
@@ -50,11 +52,27 @@ class Parameter:
     """
 
     def __init__(self, data: npt.ArrayLike, name: str = "") -> None:
-        self.data: Array = np.asarray(data)
+        self._handed_out = 0
+        self.data = np.asarray(data)
         if self.data.dtype not in (np.float32, np.float64):
             raise TypeError(f"Parameter: data is {self.data.dtype} (expected float32 or float64)")
         self.grad: Array | None = None
         self.name = name
+
+    @property
+    def data(self) -> Array:
+        """The values, which may be changed in place."""
+        self._handed_out += 1
+        return self._data
+
+    @data.setter
+    def data(self, value: Array) -> None:
+        self._handed_out += 1
+        self._data = value
+
+    def _is_held_here_alone(self) -> bool:
+        """Whether nobody else has the array or a view of it, so that only who asks for `data` can change it."""
+        return self._data.base is None and not _core.held_elsewhere(vars(self), "_data")
 
     def accumulate(self, grad: npt.ArrayLike) -> None:
         """Add an array of the shape of ``data`` to ``grad``."""
@@ -177,7 +195,7 @@ class Module:
         super().__delattr__(name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_saved", "_units")}
+        return {name: value for name, value in vars(self).items() if name not in ("_saved", "_units", "_prepared")}
 
     def _is_fixed(self) -> bool:
         """Whether it is a layer of this package in evaluation, so that another forward gives the same."""
@@ -237,6 +255,7 @@ class Module:
         """Set ``training`` here and in all modules below; return self."""
         for module in self.modules():
             module.training = mode
+            vars(module).pop("_prepared", None)
         return self
 
     def eval(self) -> Module:

@@ -68,7 +68,7 @@ class _BatchNorm(WeightedLayer):
     def _rows_for(self, host: Any) -> Array | None:
         """Return what evaluation needs to run with a convolution, or None if it cannot."""
         mean, variance, values = self.running_mean, self.running_var, self._values()
-        shape, dtype = (host.out_channels,), host.weight.data.dtype
+        shape, dtype = (host.out_channels,), host.weight._data.dtype
         given = [array for array in (mean, variance, *values) if array is not None]
         if mean is None or variance is None or any(a.shape != shape or a.dtype != dtype for a in given):
             return None

@@ -10,11 +10,11 @@ static double work_of(const cf_conv_desc *d)
 }
 
 cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, cf_algorithm algorithm,
-                            const cf_options *options)
+                            int prepared, const cf_options *options)
 {
     const cf_kernels *kn = cf_kernels_for(options->isa, desc->dtype);
     if (!kn) return CF_UNSUPPORTED;
-    *plan = (cf_conv_plan){.desc = *desc, .options = *options, .pass = pass};
+    *plan = (cf_conv_plan){.desc = *desc, .options = *options, .pass = pass, .prepared = prepared};
     if (desc->n == 0) return CF_OK;
     if (work_of(desc) < CF_SERIAL_WORK) plan->options.threads = 1;
     plan->is_depthwise = cf_is_depthwise(desc);

@@ -75,15 +75,21 @@ typedef struct {
     cf_weights_plan weights;
     int lanes_are_points; /* in backward-weights: `points` is the plan, else `weights` */
     cf_points_plan points;
+    int prepared; /* weights are what cf_conv_prepare makes of them: prepared_bytes, aligned as a real */
+    int64_t prepared_bytes;
     int64_t packed_at, zeros_at, koff_at, straight_koff_at, acc_at, thread_at, thread_bytes, workspace_bytes;
 } cf_conv_plan;
 
 /* The faster one, a plain sum of products, or Winograd's wherever it applies.  Only the second keeps options->exact. */
 typedef enum { CF_AUTO, CF_DIRECT, CF_WINOGRAD } cf_algorithm;
 
-/* Fill *plan for one pass.  Pure arithmetic: allocates nothing, keeps no pointer. */
+/* Fill *plan for one pass, with `prepared` weights or plain ones.  Pure arithmetic: allocates nothing, keeps no pointer. */
 cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv_desc *desc, cf_algorithm algorithm,
-                            const cf_options *options);
+                            int prepared, const cf_options *options);
+
+/* Weights as the plan's algorithm reads them: panels of the register tile, or their values at Winograd's points.  For forward and
+ * backward-data; the workspace is that of the plan. */
+void cf_conv_prepare(const cf_conv_plan *plan, const void *w, void *prepared, void *workspace);
 
 /* What becomes of a result y where it is stored, while it is in a cache:
  *   y = clamp((y - mean[c]) * inverse[c] * weight[c] + bias[c] + residual, low, high)

@@ -20,6 +20,15 @@ typedef struct {
 /* Expected cycles of the plan that cf_correlate_plan_init would make for so many threads. */
 double cf_correlate_cost(const cf_conv_plan *plan, const cf_kernels *kn, int threads);
 
+/* Whether a call makes packed weights, and where they are.  A call without a source prepares them in dst and does nothing else. */
+static inline int cf_packs_weights(const cf_conv_plan *plan, const void *src) { return !plan->prepared || !src; }
+static inline void *cf_packed_weights(const cf_conv_plan *plan, const void *src, const void *w, const cf_target *to,
+                                      void *own)
+{
+    if (!plan->prepared) return own;
+    return src ? (void *)w : to->dst;
+}
+
 /* depthwise_plan.c, depthwise.c, depthwise_weights.c: whether groups have so few channels, and the same three. */
 int cf_is_depthwise(const cf_conv_desc *d);
 cf_status cf_depthwise_plan_init(cf_conv_plan *plan, const cf_kernels *kn);

@@ -228,14 +228,16 @@ static void correlate(const cf_conv_plan *plan, const void *src, const void *w, 
         cf_depthwise_run(plan, job.kn, src, w, bias, &to, workspace);
         return;
     }
-    job.packed = cf_at(workspace, plan->packed_at, 1);
+    job.packed = cf_packed_weights(plan, src, w, &to, cf_at(workspace, plan->packed_at, 1));
     job.zeros = cf_at(workspace, plan->zeros_at, 1);
     job.thread_base = cf_at(workspace, plan->thread_at, 1);
     job.koff = cf_at(workspace, plan->koff_at, 1);
     job.straight_koff = cf_at(workspace, plan->straight_koff_at, 1);
     memset(job.zeros, 0, (size_t)(p->rows * job.kn->size));
+    if (cf_packs_weights(plan, src))
+        cf_parallel_for(plan->desc.groups * p->passes * p->panels, plan->options.threads, cf_pack_weights_task, &job);
+    if (!src) return;
     cf_fill_offsets(&job);
-    cf_parallel_for(plan->desc.groups * p->passes * p->panels, plan->options.threads, cf_pack_weights_task, &job);
     cf_parallel_for(p->units, plan->options.threads, run_unit, &job);
 }
 
@@ -243,6 +245,11 @@ void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, con
                      const cf_epilogue *epilogue, void *y, void *workspace)
 {
     correlate(plan, x, w, bias, epilogue, y, workspace);
+}
+
+void cf_conv_prepare(const cf_conv_plan *plan, const void *w, void *prepared, void *workspace)
+{
+    correlate(plan, NULL, w, NULL, NULL, prepared, workspace);
 }
 
 void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias,

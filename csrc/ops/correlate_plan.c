@@ -204,7 +204,8 @@ static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
     /* whole tiles are loaded past the lanes of the last channel */
     int64_t slab = p->red_block * p->slab.channel_size + CF_NV_MAX * kn->lanes;
     int64_t scratch = cf_deal_channels(p) * p->vol * CF_MR_MAX + kn->lanes;
-    plan->packed_at = cf_take(&used, plan->desc.groups * cf_packed_group_size(p, kn->lanes) * size);
+    plan->prepared_bytes = plan->desc.groups * cf_packed_group_size(p, kn->lanes) * size;
+    plan->packed_at = cf_take(&used, plan->prepared ? 0 : plan->prepared_bytes);
     plan->zeros_at = cf_take(&used, p->rows * size);
     plan->koff_at = cf_take(&used, koff_bytes);
     plan->straight_koff_at = cf_take(&used, p->straight ? koff_bytes : 0);
@@ -235,7 +236,7 @@ double cf_correlate_cost(const cf_conv_plan *plan, const cf_kernels *kn, int thr
     direct.options.threads = threads;
     cf_correlate_plan_init(&direct, kn);
     double weights = (double)(direct.desc.groups * p->rows * p->red * p->vol) / (double)kn->lanes;
-    return p->cost + PACK_WEIGHTS * weights / threads;
+    return p->cost + (plan->prepared ? 0 : PACK_WEIGHTS * weights / threads);
 }
 
 cf_status cf_correlate_plan_init(cf_conv_plan *plan, const cf_kernels *kn)

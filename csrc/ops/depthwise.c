@@ -139,10 +139,10 @@ void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void
     const cf_depthwise_plan *p = &plan->depthwise;
     cf_depthwise_prepare(plan, kn, workspace);
     job j = {.plan = plan, .p = p, .kn = kn, .src = src, .w = w, .bias = bias, .to = *to, .workspace = workspace};
-    j.packed = cf_at(workspace, plan->packed_at, 1);
+    j.packed = cf_packed_weights(plan, src, w, to, cf_at(workspace, plan->packed_at, 1));
     j.phases = cf_depthwise_phases(p, workspace);
     j.pieces = cf_depthwise_pieces(p, workspace);
     j.koff = cf_depthwise_koff(p, workspace);
-    cf_parallel_for(plan->desc.groups * p->rows, 1, pack_channel, &j);
-    cf_parallel_for(p->units, plan->options.threads, run_unit, &j);
+    if (cf_packs_weights(plan, src)) cf_parallel_for(plan->desc.groups * p->rows, 1, pack_channel, &j);
+    if (src) cf_parallel_for(p->units, plan->options.threads, run_unit, &j);
 }

@@ -122,7 +122,8 @@ static void take_workspace(cf_conv_plan *plan, const cf_kernels *kn)
     p->phases_at = cf_take(&used, p->phases * (int64_t)sizeof(cf_depthwise_phase));
     p->pieces_at = cf_take(&used, taps * (int64_t)sizeof(cf_piece));
     p->koff_at = cf_take(&used, taps * (int64_t)sizeof(int32_t));
-    plan->packed_at = cf_take(&used, weights ? 0 : channels * (taps + kn->lanes) * size);
+    plan->prepared_bytes = weights ? 0 : channels * (taps + kn->lanes) * size;
+    plan->packed_at = cf_take(&used, plan->prepared ? 0 : plan->prepared_bytes);
     plan->acc_at = cf_take(&used, weights ? channels * p->parts * taps * kn->lanes * size : 0);
     p->spans_at = cf_take(&used, p->spans * (int64_t)sizeof(cf_span));
     int64_t buffer = p->slab.axis[2].dstep * p->slab.block[1] * p->buffer_ld;

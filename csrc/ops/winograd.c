@@ -248,10 +248,11 @@ static void panel_task(void *ctx, int64_t task, int thread)
     const cf_winograd_job *j = ctx;
     cf_winograd_room room = room_of(j, thread);
     int64_t panel = task % j->p->panels, group = task / j->p->panels;
-    for (int64_t cut = 0; cut < cf_ceil_div(j->p->red, j->p->channels); cut++)
-        fill_u(j, group, panel, cut, &room, room.u);
+    void *u = j->p->prepared ? u_of(j, group, panel) : room.u;
+    for (int64_t cut = 0; !j->p->prepared && cut < cf_ceil_div(j->p->red, j->p->channels); cut++)
+        fill_u(j, group, panel, cut, &room, u);
     for (int64_t batch = 0; batch < j->p->batches; batch++)
-        run_panel(j, group, batch, panel, v_of(j, group, batch), room.u, &room);
+        run_panel(j, group, batch, panel, v_of(j, group, batch), u, &room);
 }
 
 /* task = (group, batch): U is there */
@@ -274,16 +275,18 @@ void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, c
     j.zeros = cf_at(workspace, p->zeros_at, 1);
     j.koff = cf_at(workspace, p->koff_at, 1);
     j.v = cf_at(workspace, p->v_at, 1);
-    j.u = cf_at(workspace, p->u_at, 1);
+    j.u = cf_packed_weights(plan, src, w, to, cf_at(workspace, p->u_at, 1));
     j.thread_base = cf_at(workspace, p->thread_at, 1);
     j.kn->set(p->ld, j.zeros, 0);
     for (int32_t k = 0; k < CF_WINOGRAD_TERMS; k++) j.koff[k] = k * (int32_t)p->ld;
     int64_t groups = plan->desc.groups, cuts = cf_ceil_div(p->red, p->channels);
+    int makes_u = cf_packs_weights(plan, src) && (p->prepared || !p->keep_source);
+    if (makes_u) cf_parallel_for(groups * p->panels * cuts, plan->options.threads, filter_task, &j);
+    if (!src) return;
     if (p->keep_source) {
         cf_parallel_for(groups * p->batches * blocks_of(&j), plan->options.threads, source_task, &j);
         cf_parallel_for(groups * p->panels, plan->options.threads, panel_task, &j);
     } else {
-        cf_parallel_for(groups * p->panels * cuts, plan->options.threads, filter_task, &j);
         cf_parallel_for(groups * p->batches, plan->options.threads, batch_task, &j);
     }
 }

@@ -7,6 +7,7 @@
 typedef struct {
     cf_pieces axis[3];
     int64_t src[3];
+    int prepared; /* U is an argument */
     int64_t rows, red, vol;        /* a group's destination channels, source channels, taps */
     int64_t w_group, w_row, w_red; /* strides of the weights */
     int64_t points, sources, pieces, phases; /* of all axes; pieces of a phase at most */

@@ -196,7 +196,7 @@ static void cut_correlation(cf_winograd_plan *p, const cf_conv_desc *d, const cf
     p->out_size = p->phases * kn->lanes;
     for (int i = 0; i < 3; i++) p->out_size *= p->axis[i].lattices * p->axis[i].m * p->box[i];
     p->room_v = p->keep_source ? 0 : p->points * p->v_plane;
-    p->room_u = p->keep_source ? p->u_size : 0;
+    p->room_u = p->keep_source && !p->prepared ? p->u_size : 0;
     p->room_m = p->points * p->m_plane;
     p->room_out = p->batch_boxes * p->nv * p->out_size;
     measure(p, kn);
@@ -207,8 +207,10 @@ static void plan_correlation(cf_conv_plan *plan, const cf_kernels *kn)
     cf_winograd_plan *p = &plan->winograd;
     int64_t groups = plan->desc.groups;
     cut_correlation(p, &plan->desc, kn, plan->options.threads);
+    int64_t u = groups * p->panels * p->u_size;
+    plan->prepared_bytes = u * kn->size;
     take_workspace(plan, kn, p->keep_source ? groups * p->batches * p->points * p->v_plane : 0,
-                   p->keep_source ? 0 : groups * p->panels * p->u_size);
+                   p->keep_source || p->prepared ? 0 : u);
 }
 
 static int is_allowed(const cf_winograd_plan *p, cf_dtype dtype)
@@ -301,6 +303,7 @@ int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm
     const cf_conv_desc *d = &plan->desc;
     cf_axis axis[3];
     describe(p, d, plan->pass == CF_BACKWARD_DATA, axis);
+    p->prepared = plan->prepared;
     double cost = choose_pieces(plan, axis, kn);
     int weights = plan->pass == CF_BACKWARD_WEIGHTS;
     if (cost == 0) return 0;

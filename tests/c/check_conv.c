@@ -92,7 +92,7 @@ static void run_pass(check *c, cf_conv_pass pass, const cf_conv_desc *d, cf_algo
 {
     static const char *const names[] = {"forward", "backward-data", "backward-weights"};
     cf_conv_plan plan;
-    if (cf_conv_plan_init(&plan, pass, d, algorithm, options) != CF_OK) {
+    if (cf_conv_plan_init(&plan, pass, d, algorithm, 0, options) != CF_OK) {
         c->failures++;
         return;
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from cnnfast.backends._backend import NotCovered
 from cnnfast.backends.onnx._node import Array, Node, Run, of_rank
 from cnnfast.backends.onnx._windows import Pairs, Windows, halves, split
 from cnnfast.functional import _fused
+from cnnfast.functional._convolution import Prepared
 
-_CONV = tuple(partial(_fused.convolution, f"conv{rank}d") for rank in (1, 2, 3))
+_CONV = "conv1d", "conv2d", "conv3d"
 _TRANSPOSE = F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d
 # Integers up to here are exact in a float32, and so are sums of products below it.
 _EXACT = 2**24
@@ -26,14 +26,21 @@ def conv(node: Node, **options: Any) -> Run:
     auto_pad = node.text("auto_pad", "NOTSET")
     pads = split(node.ints("pads", ())) if auto_pad == "NOTSET" else ()
     fixed = node.ints("strides", 1), pads or 0, node.ints("dilations", 1)
+    prepared: list[Prepared] = []
 
     def windows(x: Array, w: Array) -> tuple[Any, Any, Any]:
         found = Windows.of(node, x.shape[2:], w.shape[2:])
         return found.stride, found.pads, found.dilation
 
     def run(x: Array, w: Array, b: Array | None = None, z: Array | None = None, out: Array | None = None) -> Array:
-        arguments = windows(x, w) if auto_pad.startswith("SAME") else fixed
-        return of_rank(_CONV, x)(x, w, b, (*arguments, groups), None, z, node.clamp, out, **options)
+        op = of_rank(_CONV, x)
+        if not node.constant or auto_pad.startswith("SAME"):
+            arguments = windows(x, w) if auto_pad.startswith("SAME") else fixed
+            return _fused.convolution(op, x, w, b, (*arguments, groups), None, z, node.clamp, out, **options)
+        if not prepared:
+            prepared.append(Prepared(op, lambda: w, (*fixed, groups), **options))
+        result: Array = prepared[0]((x, b, None, z), (node.clamp,), out)
+        return result
 
     return run
 

@@ -45,6 +45,12 @@ class _Fusion:
     def run(self) -> None:
         self.graph.steps = [self._rewritten(step) for step in self.graph.steps]
         self.graph.drop_unused()
+        self.graph.steps = [self._with_constant_weight(step) for step in self.graph.steps]
+
+    def _with_constant_weight(self, step: Step) -> Step:
+        if not self._is_convolution(step) or step.inputs[1] not in self.constants:
+            return step
+        return replace(step, node=step.node._replace(constant=True))
 
     def _rewritten(self, step: Step) -> Step:
         ways = self._hard_swish, self._product, self._clamped, self._scaled, self._summed

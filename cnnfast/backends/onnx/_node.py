@@ -23,6 +23,7 @@ class Node(NamedTuple):
     attributes: Mapping[str, Any]
     outputs: int = 1
     clamp: Clamp = NO_CLAMP  # of the result; no model says that, fusion does
+    constant: bool = False  # whether fusion found that the weight never changes
 
     def get(self, name: str, default: Any) -> Any:
         value = self.attributes.get(name)
@@ -38,8 +39,8 @@ class Node(NamedTuple):
         return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def of_rank(functions: tuple[Run, ...], x: Array) -> Run:
-    """The function for the spatial axes of x."""
+def of_rank(functions: tuple[Any, ...], x: Array) -> Any:
+    """The function for the spatial axes of x, or its name."""
     rank = x.ndim - 2
     if not 1 <= rank <= 3 or 0 in x.shape:
         raise NotCovered
