@@ -1,6 +1,6 @@
 """Declarations of csrc/cnnfast.h, nothing else."""
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "cnnfast.h" nogil:
@@ -150,6 +150,14 @@ cdef extern from "cnnfast.h" nogil:
     cf_status cf_pool_plan_init(cf_pool_plan *plan, cf_pool_pass which, const cf_pool_desc *desc,
                                 const cf_options *options)
     void cf_pool(const cf_pool_plan *plan, const void *x, void *y, int64_t *index, void *workspace)
+    int64_t CF_PLACE_NOWHERE
+    ctypedef struct cf_place_plan:
+        cf_options options
+        int64_t workspace_bytes
+    cf_status cf_place_plan_init(cf_place_plan *plan, const cf_pool_desc *desc, const cf_options *options)
+    void cf_place_max(const cf_place_plan *plan, const void *x, void *y, uint8_t *place, void *workspace)
+    void cf_place_max_backward(const cf_pool_desc *desc, const cf_options *options, const void *dy,
+                               const uint8_t *place, void *dx)
     ctypedef enum cf_scatter_kind:
         CF_SCATTER_ADD
         CF_SCATTER_SET

@@ -22,6 +22,7 @@ AVERAGE_POOL_BACKWARD: int
 SCATTER_ADD: int
 SCATTER_SET: int
 GATHER: int
+PLACES_MAX: int
 ACTIVATIONS: dict[str, int]
 NORM_COMPUTE: int
 NORM_COMPUTED: int
@@ -119,6 +120,9 @@ class PoolPlan(Plan):
         count_pad: bool = True,
         divisor: float = 0,
     ) -> None: ...
+
+class PlacePlan(Plan):
+    def __init__(self, backward: bool, geometry: Any, isa: int, threads: int, double: bool, exact: bool) -> None: ...
 
 def activation(how: How, kind: int, a: float, b: float, x: Array, dy: Array | None, out: Array) -> None: ...
 def prelu(how: How, x: Array, weight: Array, out: Array) -> None: ...

@@ -138,7 +138,7 @@ def test_bytes_and_flops(rng: np.random.Generator) -> None:
     )
     assert linear.bytes == 4 * (2 * (2 * 3 + 3 * 5) + 2 * 5)
     assert linear.flops == 2 * 2 * (2 * 3 * 5)
-    assert pool.bytes == 4 * (48 + 24) + 8 * 24
+    assert pool.bytes == 4 * (48 + 24) + 24
     assert relu.bytes == 4 * 3 * 6
 
 

@@ -12,7 +12,7 @@ import pytest
 from comparison import same
 from problems import Draw, Problem, solvable
 
-from cnnfast import _config, _core, testing
+from cnnfast import _config, _core, layers, testing
 from cnnfast import functional as F
 from cnnfast import reference as R
 from cnnfast.functional import _fused
@@ -33,6 +33,14 @@ def same_results(got: Any, expected: Any, what: str) -> None:
         same(one, other, what)
 
 
+def check_layer(problem: Problem, expected: Any, grad: Array, gradient: Array, what: str) -> None:
+    """The layer remembers maxima in its own way."""
+    named = {name: value for name, value in problem.arguments.items() if name != "return_indices"}
+    layer = getattr(layers, problem.op.replace("max_pool", "MaxPool"))(**named)
+    same(layer(problem.arrays["input"]), expected, f"layer: {what}")
+    same(layer.backward(grad), gradient, f"gradient of the layer: {what}")
+
+
 def check(problem: Problem, unit: int, rng: np.random.Generator) -> None:
     """`unit` times small numbers are gradients on which all is exact."""
     expected = problem.forward(R)
@@ -46,6 +54,8 @@ def check(problem: Problem, unit: int, rng: np.random.Generator) -> None:
             same_results(result, expected, what)
             for name, gradient in problem.backward(F, grad, result).items():
                 same(gradient, gradients[name], f"gradient of {name}: {what}")
+            if problem.op.startswith("max_pool"):
+                check_layer(problem, y, grad, gradients["input"], what)
             if problem.arguments.get("return_indices"):
                 same(problem.forward(F, return_indices=False), y, f"{what}, without indices")
 
@@ -142,6 +152,9 @@ POOLS = {
     "whole volumes": "n2c40d5h6w7_k5x6x7s5x6x7p0",
     "columns pooled, rows not": "n2c3h40w33_k1x4s2x4p0",
     "many slices": "n2c3d19h20w33_k3s2p1d2x1x1",
+    "slices cut into blocks": "n1c2d40h30w70_k3s1p1",
+    "more points than places": "n2c3h40w40_k16s3p5",
+    "as many points as places": "n2c3h40w40_k15x17s2p3",
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 from comparison import same
 from problems import Draw
 
-from cnnfast import _config
+from cnnfast import _config, _core
 from cnnfast import functional as F
+from cnnfast import layers as L
 from cnnfast import reference as R
 
 # Averages that share points divide by products of 1 to 5: gradients that are multiples of this stay whole numbers.
@@ -109,6 +110,27 @@ def test_windows_of_padding_have_no_index(dtype: Any) -> None:
     assert indices.tolist() == [[-1]]
     for module in (F, R):
         same(module.max_pool1d_backward(np.ones_like(y), indices, (1, 1), 2, 1, 1, 2), np.zeros((1, 1), dtype))
+
+
+@pytest.mark.parametrize("kernel", [2, (3, 1, 2), 7])
+def test_places_outlive_settings(kernel: Any, isa: int, dtype: Any, rng: np.random.Generator) -> None:
+    """Forward and backward may differ in instruction set and threads; 343 points are more than a byte can tell."""
+    x, layer = Draw(rng, dtype).with_ties(2, 3, 9, 10, 11), L.MaxPool3d(kernel, 2, return_indices=False)
+    y, indices = R.max_pool3d(x, kernel, 2, return_indices=True)
+    dy = np.arange(y.size).reshape(y.shape).astype(dtype)
+    same(layer(x), y)
+    with _config.using(isa=_core.supported_isas()[0], threads=3):
+        same(layer.backward(dy), R.max_pool3d_backward(dy, indices, x.shape, kernel, 2))
+
+
+def test_layers_send_no_gradient_to_padding(isa: int, threads: int, dtype: Any) -> None:
+    """Windows of padding alone, and of -inf beside it, whose first place is the first inside."""
+    layer = L.MaxPool1d(2, 1, 1, 2)
+    assert layer(np.ones((1, 1), dtype)).tolist() == [[-np.inf]]
+    same(layer.backward(np.ones((1, 1), dtype)), np.zeros((1, 1), dtype))
+    layer = L.MaxPool2d(3, 1, 1)
+    layer(np.full((1, 2, 3), -np.inf, dtype))
+    same(layer.backward(np.ones((1, 2, 3), dtype)), np.array([[[4, 2, 0], [0, 0, 0]]], dtype))
 
 
 @pytest.mark.parametrize("wrong", [-2, 16, 2**62, -(2**63)])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnnfast import functional as F
+from cnnfast import layers
 from cnnfast.bench.suites import Entry
 from cnnfast.testing import Array, Problem
 
@@ -60,7 +61,7 @@ class Task:
         if self.which == "backward":
             moved += self.x.nbytes + self.w.nbytes
         elif self.op == "max_pool" and not self.forward:
-            moved += self.dy.size * np.dtype(np.int64).itemsize
+            moved += self.dy.size  # places, of a byte
         elif self.op == "relu" and not self.forward:
             moved += self.x.nbytes
         return moved
@@ -139,9 +140,9 @@ class Cnnfast:
         kernel, arguments = task.problem.kernel, task.problem.arguments
         if task.forward:
             return partial(function, task.x, kernel, **arguments)
-        _, indices = function(task.x, kernel, **arguments, return_indices=True)
-        backward = getattr(F, f"{task.name}_backward")
-        return partial(backward, task.dy, indices, task.x.shape, kernel, **arguments)
+        layer = getattr(layers, f"MaxPool{task.problem.rank}d")(kernel, **arguments)
+        layer(task.x)
+        return partial(layer.backward, task.dy)
 
     def avg_pool(self, task: Task, function: Callable[..., Any]) -> Call:
         kernel, stride, padding = task.problem.kernel, task.problem.stride, task.problem.padding

@@ -34,7 +34,7 @@ def are_ready(dict arrays, tuple optional):
 cdef cnp.ndarray new_array(tuple shape, int dtype):
     cdef cnp.npy_intp[64] dims  # NumPy's most axes
     cdef int axis, rank = <int>len(shape)
-    cdef size_t size = 8 if dtype == cnp.NPY_FLOAT64 or dtype == cnp.NPY_INT64 else 4
+    cdef size_t size = 8 if dtype == cnp.NPY_FLOAT64 or dtype == cnp.NPY_INT64 else 1 if dtype == cnp.NPY_UINT8 else 4
     for axis in range(rank):
         dims[axis] = shape[axis]
         size *= <size_t>dims[axis]

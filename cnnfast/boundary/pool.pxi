@@ -7,6 +7,7 @@ AVERAGE_POOL_BACKWARD = CF_AVERAGE_POOL_BACKWARD
 SCATTER_ADD = CF_SCATTER_ADD
 SCATTER_SET = CF_SCATTER_SET
 GATHER = CF_GATHER
+PLACES_MAX = CF_PLACE_NOWHERE     # points of a window whose places are bytes
 
 
 cdef tuple _POOL_PASSES = ("max_pool", "max_pool with indices", "average_pool", "average_pool_backward")
@@ -68,6 +69,42 @@ cdef class PoolPlan(Plan):
             text = f"{_POOL_PASSES[<int>self.which]} {self.geometry}"
             report(call, text, call.options.threads, self.plan.workspace_bytes)
         return result if index is None else (result, index)
+
+
+cdef class PlacePlan(Plan):
+    """Max pooling of (input,), which gives (maxima, places, a byte each); backward of (grad_output, places)."""
+    cdef cf_place_plan plan
+    cdef cf_pool_desc desc
+    cdef cf_options options
+    cdef bint backward
+    cdef object geometry
+
+    def __init__(self, bint backward, geometry, int isa, int threads, bint double, bint exact):
+        self.options = options_of(isa, threads, exact)
+        self.desc = pool_desc(geometry, double, False, 0)
+        self.backward, self.geometry = backward, geometry
+        self.shape = geometry.input_shape if backward else geometry.output_shape
+        check(cf_place_plan_init(&self.plan, &self.desc, &self.options))
+
+    cdef object run(self, tuple arrays, object out):
+        cdef Call call = begin_with(self.options)
+        cdef int64_t scratch = 0 if self.backward else self.plan.workspace_bytes
+        cdef Workspace workspace = take_workspace(scratch)
+        cdef cnp.ndarray result = new_array(self.shape, cnp.PyArray_TYPE(arrays[0])) if out is None else out
+        cdef cnp.ndarray places = arrays[1] if self.backward else new_array(self.shape, cnp.NPY_UINT8)
+        cdef void *x = data_of(arrays[0])
+        cdef void *y = data_of(result)
+        cdef uint8_t *place = <uint8_t *>data_of(places)
+        with nogil:
+            if self.backward:
+                cf_place_max_backward(&self.desc, &self.options, x, place, y)
+            else:
+                cf_place_max(&self.plan, x, y, place, workspace.data())
+        give_back(workspace)
+        if call.start >= 0:
+            text = f"max_pool {'backward' if self.backward else 'with places'} {self.geometry}"
+            report(call, text, call.options.threads, scratch)
+        return result if self.backward else (result, places)
 
 
 def scatter(tuple how, int kind, int64_t planes, cnp.ndarray index, cnp.ndarray x, cnp.ndarray y):

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnfast import _arrays, _config, _core
+from cnnfast._geometry import pooling as geometry
 from cnnfast._geometry.tuples import flag, number, same_shape
 from cnnfast.functional import _convolution
 from cnnfast.functional import _normalization as nd
+from cnnfast.functional import _pooling as pools
 from cnnfast.functional.linear import LINEAR
 
 Array = NDArray[Any]
@@ -157,6 +159,23 @@ def dropout_backward(grad_output: ArrayLike, p: float, shape: tuple[int, ...], k
     if dy.size:
         _core.dropout(_config.how(), p, 0, 1, dy, dx, kept, True)
     return dx
+
+
+def max_pool(op: str, input: ArrayLike, windows: tuple[Any, ...]) -> tuple[Array, Array]:
+    """Return what `op` makes of `input`, and where the maxima were: what only `max_pool_backward` understands.
+
+    `windows` are the arguments from kernel_size to ceil_mode.
+    """
+    y, places = pools.MAX_POOL_PLACES[int(op[-2])]((input,), windows)
+    return y, places
+
+
+def max_pool_backward(
+    op: str, grad_output: ArrayLike, places: Array, shape: tuple[int, ...], windows: tuple[Any, ...]
+) -> Array:
+    """Gradient of `max_pool` of an array of this shape."""
+    rank = int(op.removesuffix("_backward")[-2])
+    return pools.placed_backward(op, geometry.pool(op, rank, shape, *windows), grad_output, places)
 
 
 def _addend(body: Array, shortcut: ArrayLike | None) -> Array | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnfast._geometry.tuples import IntOrTuple, Ints, ints
+from cnnfast.functional import _fused
 from cnnfast.layers.layer import Layer
 from cnnfast.layers.module import Array
 
@@ -31,6 +32,14 @@ class _MaxLayer(Layer):
         return self._apply(np.asarray(input), **self._keywords(), return_indices=self.return_indices)
 
 
+class _Placed(NamedTuple):
+    """Where maxima were, the shape of the input, and the windows: arguments from kernel_size to ceil_mode."""
+
+    places: Array
+    shape: Ints
+    windows: tuple[Any, ...]
+
+
 class _MaxPool(_MaxLayer):
     _arguments = _shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
@@ -49,6 +58,21 @@ class _MaxPool(_MaxLayer):
         self.dilation = dilation
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
+
+    def forward(self, input: npt.ArrayLike) -> Any:
+        """Return the maxima of ``input``, (N, C, ...) or (C, ...); if asked for also where."""
+        if self.return_indices:
+            return super().forward(input)
+        input, windows = np.asarray(input), tuple(self._keywords().values())
+        output, places = _fused.max_pool(self._op, input, windows)
+        vars(self)["_saved"] = _Placed(places, input.shape, windows)
+        return output
+
+    def _differentiate(self, grad_output: npt.ArrayLike, **keywords: Any) -> Any:
+        saved = self._recall()
+        if isinstance(saved, _Placed):
+            return _fused.max_pool_backward(f"{self._op}_backward", grad_output, *saved)
+        return super()._differentiate(grad_output, **keywords)
 
 
 class MaxPool1d(_MaxPool):

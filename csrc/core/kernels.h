@@ -15,6 +15,7 @@
 #include "../kernels/optim.h"
 #include "../kernels/peak.h"
 #include "../kernels/pool.h"
+#include "../kernels/pool_place.h"
 #include "../kernels/softmax.h"
 #include "../kernels/winograd.h"
 
@@ -22,6 +23,7 @@
     CF_DENSE_KERNELS(X)      \
     CF_ACTIVATION_KERNELS(X) \
     CF_POOL_KERNELS(X)       \
+    CF_PLACE_KERNELS(X)      \
     CF_COLUMNS_KERNELS(X)    \
     CF_PEAK_KERNELS(X)       \
     CF_NORM_KERNELS(X)       \

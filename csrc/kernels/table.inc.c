@@ -14,6 +14,7 @@
 #include "peak.inc.c"
 #include "pool.inc.c"
 #include "power.inc.c"
+#include "pool_place.inc.c"
 #include "rows.inc.c"
 #include "columns.inc.c"
 #include "softmax.inc.c"

@@ -58,4 +58,6 @@ cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double 
 cf_status cf_power_backward(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent,
                             int flat_at_zero, const void *x, const void *dy, void *dx);
 
+#include "pool_place.h"
+
 #endif

@@ -12,6 +12,9 @@ typedef struct {
 
 cf_window cf_pool_window(const cf_pool_desc *d, int axis, int64_t o);
 
+/* Whether an axis is taken as it is. */
+int cf_pool_is_plain(const cf_pool_desc *d, int axis);
+
 /* Points of the window of output point o that an average counts. */
 int64_t cf_pool_points(const cf_pool_desc *d, int axis, int64_t o);
 

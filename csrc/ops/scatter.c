@@ -24,25 +24,28 @@ static int all_inside(const int64_t *index, int64_t points, int64_t least, int64
     return outside >> 63 == 0;
 }
 
-static void scatter_plane(job *j, int64_t plane)
+static void scatter_some(job *j, int64_t plane, int64_t planes)
 {
     const int64_t *index = j->index + plane * j->points;
     int gather = j->kind == CF_GATHER;
     const void *x = cf_at_const(j->x, plane * (gather ? j->size : j->points), j->kn->size);
     void *y = cf_at(j->y, plane * (gather ? j->points : j->size), j->kn->size);
-    if (!all_inside(index, j->points, j->kind == CF_SCATTER_ADD ? -1 : 0, j->size)) {
+    if (!all_inside(index, planes * j->points, j->kind == CF_SCATTER_ADD ? -1 : 0, j->size)) {
         __atomic_store_n(&j->outside, 1, __ATOMIC_RELAXED);
         return;
     }
-    if (!gather) memset(y, 0, (size_t)(j->size * j->kn->size));
+    if (!gather) memset(y, 0, (size_t)(planes * j->size * j->kn->size));
     if (gather) j->kn->gather(j->points, index, x, y);
-    else if (j->kind == CF_SCATTER_ADD) j->kn->scatter_add(j->points, index, x, y);
+    else if (j->kind == CF_SCATTER_ADD) j->kn->scatter_add(planes, j->points, j->size, index, x, y);
     else j->kn->scatter_set(j->points, index, x, y);
 }
 
+/* Sums take several planes in turns, see the kernel. */
 static void scatter_planes(void *ctx, int64_t begin, int64_t end)
 {
-    for (int64_t plane = begin; plane < end; plane++) scatter_plane(ctx, plane);
+    job *j = ctx;
+    int64_t step = j->kind == CF_SCATTER_ADD ? 4 : 1;
+    for (int64_t plane = begin; plane < end; plane += step) scatter_some(j, plane, cf_min(step, end - plane));
 }
 
 cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points,

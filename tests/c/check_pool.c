@@ -288,12 +288,17 @@ static const int64_t scattered[SPANS] = {3, 0, 8, 3, 1, 59};
 
 void check_scatter_add(check *c)
 {
-    static const int64_t some[SPANS] = {3, 0, -1, 3, 1, 59};
-    void *x = check_array(c, SPANS), *y = check_array(c, POINTS), *expected = check_copy(c, y, POINTS);
-    c->kn->scatter_add(SPANS, some, x, y);
-    for (int q = 0; q < SPANS; q++)
-        if (some[q] >= 0) check_put(c, expected, some[q], check_get(c, expected, some[q]) + check_get(c, x, q));
-    check_equal(c, y, expected, POINTS, "scatter_add");
+    enum { PLANES = 6 };
+    int64_t some[PLANES * SPANS];
+    void *x = check_array(c, PLANES * SPANS), *y = check_array(c, PLANES * POINTS);
+    void *expected = check_copy(c, y, PLANES * POINTS);
+    for (int q = 0; q < PLANES * SPANS; q++) {
+        some[q] = q % 5 == 2 ? -1 : (scattered[q % SPANS] + q / 3) % POINTS;
+        int64_t to = q / SPANS * POINTS + some[q];
+        if (some[q] >= 0) check_put(c, expected, to, check_get(c, expected, to) + check_get(c, x, q));
+    }
+    c->kn->scatter_add(PLANES, SPANS, POINTS, some, x, y);
+    check_equal(c, y, expected, PLANES * POINTS, "scatter_add");
     free(x);
     free(y);
     free(expected);

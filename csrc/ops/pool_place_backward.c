@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Gradient of max pooling with places: each to its point, a few planes at once. */
+#include "../core/parallel.h"
+#include "blocking.h"
+#include "pool_internal.h"
+
+/* Reals of a plane that are cleared at once, or a row: what is cleared for all planes in turns is still in L1 for the sums. */
+enum { CF_CLEARED = 256 };
+
+typedef struct {
+    const cf_pool_desc *d;
+    const cf_kernels *kn;
+    const void *dy;
+    const uint8_t *place;
+    void *dx;
+    int64_t offset[CF_PLACE_NOWHERE]; /* of a place, from the first point of its window */
+} job;
+
+/* Zeros from *done to `end` in every plane. */
+static void clear(const job *j, int64_t plane, int64_t planes, int64_t *done, int64_t end)
+{
+    int64_t volume = cf_volume(j->d->in), size = j->kn->size;
+    end = cf_min(end, volume);
+    if (end <= *done) return;
+    for (int64_t m = plane; m < plane + planes; m++)
+        memset(cf_at(j->dx, m * volume + *done, size), 0, (size_t)((end - *done) * size));
+    *done = end;
+}
+
+/* The windows of `rows` output rows from h on, of slice o. */
+static void add_rows(const job *j, int64_t plane, int64_t planes, int64_t o, int64_t h, int64_t rows, int64_t *done)
+{
+    const cf_pool_desc *d = j->d;
+    int64_t volume = cf_volume(d->in), points = cf_volume(d->out), size = j->kn->size, step = d->stride[1] * d->in[2];
+    int64_t row = (o * d->stride[0] - d->pad[0]) * d->in[1] + h * d->stride[1] - d->pad[1];
+    int64_t first = row * d->in[2] - d->pad[2], from = plane * points + (o * d->out[1] + h) * d->out[2];
+    int64_t reach = j->offset[cf_volume(d->kernel) - 1] + (d->out[2] - 1) * d->stride[2] + 1;
+    clear(j, plane, planes, done, first + (rows - 1) * step + reach);
+    j->kn->add_places(planes, rows, d->out[2], j->offset, j->place + from, cf_at_const(j->dy, from, size), points,
+                      cf_at(j->dx, plane * volume + first, size), volume, step, d->stride[2]);
+}
+
+static void add_planes(const job *j, int64_t plane, int64_t planes)
+{
+    const cf_pool_desc *d = j->d;
+    int64_t most = cf_max(1, CF_CLEARED / (d->stride[1] * d->in[2])), done = 0;
+    for (int64_t o = 0; o < d->out[0]; o++)
+        for (int64_t h = 0; h < d->out[1]; h += most)
+            add_rows(j, plane, planes, o, h, cf_min(most, d->out[1] - h), &done);
+    clear(j, plane, planes, &done, cf_volume(d->in));
+}
+
+static void add_range(void *ctx, int64_t begin, int64_t end)
+{
+    for (int64_t plane = begin; plane < end; plane += CF_PLACE_TURNS)
+        add_planes(ctx, plane, cf_min(CF_PLACE_TURNS, end - plane));
+}
+
+void cf_place_max_backward(const cf_pool_desc *d, const cf_options *options, const void *dy, const uint8_t *place,
+                           void *dx)
+{
+    job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .dy = dy, .place = place, .dx = dx};
+    for (int64_t t = 0; t < cf_volume(d->kernel); t++) {
+        int64_t w = t % d->kernel[2], h = t / d->kernel[2] % d->kernel[1], z = t / d->kernel[2] / d->kernel[1];
+        j.offset[t] = (z * d->dil[0] * d->in[1] + h * d->dil[1]) * d->in[2] + w * d->dil[2];
+    }
+    int64_t grain = CF_SERIAL_WORK / 2 / cf_max(1, cf_max(cf_volume(d->in), cf_volume(d->out)));
+    cf_parallel_range(d->planes, grain, options->threads, add_range, &j);
+}
