@@ -98,6 +98,8 @@ static void CF_NAME(interleave_rows)(void *dst, int64_t ldd, const void *even, c
 #if VL > 1
         for (; 2 * (q + VL) <= len; q += VL) {
             vec u = load(a + q), v = load(b + q);
+            __builtin_prefetch(d + 2 * q + ROWS_AHEAD, 1);
+            __builtin_prefetch(d + 2 * q + VL + ROWS_AHEAD, 1);
             store(d + 2 * q, zip_low(u, v));
             store(d + 2 * q + VL, zip_high(u, v));
         }
