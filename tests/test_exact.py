@@ -115,7 +115,7 @@ def test_epilogues_are_the_passes_they_replace(op: str, algo: str, dtype: Any, r
                 if algo == "direct":
                     same(again[0], expected, f"{what}, prepared")
                 else:
-                    # each of two choices of pieces is promised 1e-5, 1e-12 in float64, of the largest; the norm scales both
+                    # each of two choices of pieces is promised 1e-5 (float64: 1e-12) of the largest; the norm scales it
                     slope = 1 if rows is None else np.max(np.abs(statistics[2] / np.sqrt(statistics[1])))
                     promised = 2 * np.max(np.abs(y), initial=0) * (1e-5 if dtype == np.float32 else 1e-12)
                     np.testing.assert_allclose(again[0], expected, atol=slope * promised)

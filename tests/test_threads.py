@@ -15,7 +15,7 @@ import pytest
 from problems import OPS, Draw, Problem, solvable
 
 import cnnfast
-from cnnfast import _core
+from cnnfast import _config, _core
 from cnnfast import functional as F
 
 openmp = pytest.mark.skipif(not _core.have_openmp(), reason="a serial build")
@@ -45,6 +45,39 @@ def test_bad_numbers_are_refused(n: Any, error: type[Exception]) -> None:
         cnnfast.set_num_threads(n)
     with pytest.raises(error, match="num_threads"), cnnfast.threads(n):
         pass
+
+
+def results(problem: Problem, grad: Any) -> list[Any]:
+    y = problem.forward(F)
+    return [y, *problem.backward(F, grad.reshape(y.shape), y).values()]
+
+
+@openmp
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("op", [op for op in OPS if op.startswith("conv")])
+def test_bits_do_not_depend_on_the_number(op: str, exact: bool, dtype: Any, rng: np.random.Generator) -> None:
+    draw = Draw(rng, dtype)
+    sizes = [solvable(op, draw, F) for _ in range(60)]
+    if op == "conv3d":
+        sizes.append(many_rows_at_the_edge(dtype, rng))
+    for problem in sizes:
+        grad = rng.standard_normal(problem.forward(F).size).astype(dtype)
+        for isa in _core.supported_isas():
+            with _config.using(isa=isa, exact=exact, threads=1):
+                alone = results(problem, grad)
+            for threads in (2, 16):
+                with _config.using(isa=isa, exact=exact, threads=threads):
+                    for one, many in zip(alone, results(problem, grad), strict=True):
+                        assert one.tobytes() == many.tobytes(), f"{problem}, {_core.isa_name(isa)}, {threads} threads"
+
+
+def many_rows_at_the_edge(dtype: Any, rng: np.random.Generator) -> Problem:
+    """Most rows of its windows lie on padding, and the best blocks of two threads are not those of one."""
+    arrays = {"input": (1, 33, 8, 6, 5), "weight": (5, 33, 2, 3, 3)}
+    values: dict[str, Any] = {name: rng.standard_normal(shape).astype(dtype) for name, shape in arrays.items()}
+    values["bias"] = None
+    windows = {"stride": (1, 2, 2), "padding": (1, 1, 2), "dilation": (1, 1, 1), "groups": 1}
+    return Problem("conv3d", values, windows)
 
 
 @openmp

@@ -40,6 +40,7 @@ static void cut(cf_slab *s, const cf_kernels *kn, int64_t rows, int64_t width)
     s->block[1] = rows;
     s->block[2] = width;
     s->copies[2] = cf_axis_copies(&s->axis[2], whole);
+    for (int i = 0; i < 2; i++) s->copies[i] = cf_slab_copies(&s->axis[i], s->block[i]);
     cf_slab_layout(s, kn);
 }
 

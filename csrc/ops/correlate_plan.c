@@ -37,6 +37,7 @@ static int64_t run_lanes(const cf_correlate_plan *p, int64_t rows, int64_t width
 /* Everything that follows from block, images and the copies along w. */
 static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_kernels *kn)
 {
+    for (int i = 0; i < 2; i++) p->slab.copies[i] = cf_slab_copies(&p->slab.axis[i], p->slab.block[i]);
     cf_slab_layout(&p->slab, kn);
     p->image_groups = cf_ceil_div(d->n, p->slab.images);
     p->direct = p->phases == 1 && p->slab.images == 1 && (p->by_rows || cf_slab_rows_adjoin(&p->slab));
@@ -124,7 +125,8 @@ static void consider_splits(search *s, cf_correlate_plan p)
 
 static void consider(search *s, cf_correlate_plan p)
 {
-    for (p.by_rows = p.slab.block[1] == 1; p.by_rows <= 1; p.by_rows++) consider_splits(s, p);
+    /* rows apart leave out taps, and thus order additions otherwise, where they are runs: so they always are */
+    for (p.by_rows = p.rows_apart || p.slab.block[1] == 1; p.by_rows <= 1; p.by_rows++) consider_splits(s, p);
     s->found++;
 }
 

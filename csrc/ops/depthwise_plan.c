@@ -32,6 +32,9 @@ static void lay_out(cf_depthwise_plan *p, const cf_kernels *kn, int64_t width)
 {
     cf_slab *s = &p->slab;
     const cf_axis *a = s->axis;
+    s->copies[0] = cf_slab_copies(&a[0], s->block[0]);
+    s->copies[1] = cf_slab_copies(
+        &a[1], s->points[1]); /* not of the block: rows that share decide in which order terms are added */
     s->copies[2] = cf_axis_copies(&a[2], 0);
     int64_t halo = s->copies[2].halo;
     s->block[2] = p->in_place ? width : cf_round_up(width + halo, kn->lanes) - halo;

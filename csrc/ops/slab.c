@@ -23,8 +23,7 @@ int64_t cf_slab_phases(const cf_slab *s, int64_t index, cf_phase ph[3])
     return taps;
 }
 
-/* The smaller way to hold the points of a block. */
-static cf_copies smaller_copies(const cf_axis *a, int64_t block)
+cf_copies cf_slab_copies(const cf_axis *a, int64_t block)
 {
     cf_copies shared = cf_axis_copies(a, 0), expanded = cf_axis_copies(a, 1);
     return expanded.copies * block <= shared.copies * (block + shared.halo) ? expanded : shared;
@@ -33,7 +32,6 @@ static cf_copies smaller_copies(const cf_axis *a, int64_t block)
 void cf_slab_layout(cf_slab *s, const cf_kernels *kn)
 {
     const cf_copies *c = s->copies;
-    for (int i = 0; i < 2; i++) s->copies[i] = smaller_copies(&s->axis[i], s->block[i]);
     s->pitch = s->block[2] + c[2].halo;
     s->row_stride = s->images * s->pitch;
     s->slice_stride = (s->block[1] + c[1].halo) * s->row_stride;

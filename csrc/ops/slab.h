@@ -33,7 +33,10 @@ void cf_slab_axes(cf_slab *s, int adjoint, const int64_t in[3], const int64_t ou
 /* Phase `index` of all axes, the last axis fastest, and the number of its taps. */
 int64_t cf_slab_phases(const cf_slab *s, int64_t index, cf_phase ph[3]);
 
-/* Everything that follows from block, images and copies[2]. */
+/* The smaller way to hold `block` points of an axis. */
+cf_copies cf_slab_copies(const cf_axis *a, int64_t block);
+
+/* Everything that follows from block, images and copies. */
 void cf_slab_layout(cf_slab *s, const struct cf_kernels *kn);
 
 /* Blocks along an axis, and in all. */

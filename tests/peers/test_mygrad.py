@@ -38,7 +38,7 @@ CONVOLUTIONS = [
 
 @pytest.mark.parametrize(("x", "w", "options"), CONVOLUTIONS)
 @pytest.mark.parametrize("other", [np.float32, np.float64, np.int64])
-def test_conv(x: Any, w: Any, options: Any, other: Any, rng: np.random.Generator) -> None:
+def test_conv(x: Any, w: Any, options: Any, other: Any, rng: np.random.Generator, exact: None) -> None:
     arrays = rng.integers(-3, 4, x).astype(float), rng.integers(-3, 4, w).astype(other)
     if other is np.int64:
         arrays = arrays[0], arrays[1].astype(float)

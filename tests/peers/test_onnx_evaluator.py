@@ -93,7 +93,7 @@ class Net:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_random_nets(seed: int) -> None:
+def test_random_nets(seed: int, exact: None) -> None:
     rng = np.random.default_rng(seed)
     net = Net(rng, (int(rng.integers(1, 3)), 3, 5, 6))
     for _ in range(int(rng.integers(3, 25))):
