@@ -43,6 +43,7 @@ cdef extern from "cnnfast.h" nogil:
         int64_t n, groups, ic, oc
         int64_t[3] in_ "in"
         int64_t[3] out, kernel, stride, dil, pad
+        int channels_last
     ctypedef enum cf_conv_pass:
         CF_FORWARD
         CF_BACKWARD_DATA

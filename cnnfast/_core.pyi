@@ -95,6 +95,7 @@ class ConvPlan(Plan):
         algorithm: int = ...,
         clamp: tuple[float, float] = ...,
         prepared: bool = False,
+        channels_last: bool = False,
     ) -> None: ...
     def prepare(self, weight: Array) -> Array: ...
     def info(self) -> dict[str, Any]: ...
@@ -102,6 +103,9 @@ class ConvPlan(Plan):
 class Prepared(Plan):
     weight: Array
     def __init__(self, plan: ConvPlan, weight: Array) -> None: ...
+
+class ChannelsFirst(Plan):
+    def __init__(self, plan: Plan, rank: int, arrays: int, shape: tuple[int, ...] | None) -> None: ...
 
 class BiasPlan(Plan):
     def __init__(

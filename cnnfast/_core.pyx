@@ -13,6 +13,8 @@ from itertools import islice
 from math import prod
 from time import perf_counter
 
+import numpy as np
+
 cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_FromStringAndSize

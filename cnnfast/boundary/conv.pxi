@@ -8,12 +8,13 @@ ALGORITHMS = {"auto": CF_AUTO, "direct": CF_DIRECT, "winograd": CF_WINOGRAD}
 cdef tuple _PASSES = ("forward", "backward_data", "backward_weights")
 
 
-cdef cf_conv_desc conv_desc(geometry, bint double) except *:
+cdef cf_conv_desc conv_desc(geometry, bint double, bint channels_last) except *:
     cdef cf_conv_desc d
     cdef int lead = 3 - len(geometry.kernel)
     d.dtype = CF_F64 if double else CF_F32
     d.n, d.groups = geometry.n, geometry.groups
     d.ic, d.oc = geometry.in_channels, geometry.out_channels
+    d.channels_last = channels_last
     for axis in range(3):
         at = axis - lead
         d.in_[axis] = geometry.input[at] if at >= 0 else 1
@@ -80,7 +81,7 @@ cdef class ConvPlan(Plan):
     """One pass of a convolution problem.
 
     `geometry` has n, groups, in_channels, out_channels and the tuples input, output, kernel, stride, dilation, pad_lo,
-    all as the convolution (not its adjoint) sees them, with one entry a spatial axis.
+    all as the convolution (not its adjoint) sees them, one entry a spatial axis.  Weights never have channels last.
     """
     cdef cf_conv_plan plan
     cdef object geometry
@@ -88,9 +89,9 @@ cdef class ConvPlan(Plan):
 
     def __init__(
         self, int which, geometry, int isa, int threads, bint double, bint exact, shape=None, int algorithm=CF_AUTO,
-        tuple clamp=(-INFINITY, INFINITY), bint prepared=False,
+        tuple clamp=(-INFINITY, INFINITY), bint prepared=False, bint channels_last=False,
     ):
-        cdef cf_conv_desc d = conv_desc(geometry, double)
+        cdef cf_conv_desc d = conv_desc(geometry, double, channels_last)
         cdef cf_options options = options_of(isa, threads, exact)
         check(cf_conv_plan_init(&self.plan, <cf_conv_pass>which, &d, <cf_algorithm>algorithm, prepared,
                                 &options))

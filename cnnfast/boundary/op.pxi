@@ -63,6 +63,31 @@ cdef class Plus(Plan):
         return result
 
 
+cdef class ChannelsFirst(Plan):
+    """A plan for arrays with channels first, run on copies of arrays with channels last.
+
+    So many of the arrays have channels last, and if `shape` is given the result too.
+    """
+    cdef Plan plan
+    cdef int rank, arrays
+    cdef bint result
+
+    def __init__(self, Plan plan, int rank, int arrays, tuple shape):
+        self.plan, self.rank, self.arrays, self.result = plan, rank, arrays, shape is not None
+        self.shape = plan.shape if shape is None else shape
+
+    cdef object run(self, tuple arrays, object out):
+        given = [np.ascontiguousarray(np.moveaxis(a, -1, -self.rank - 1)) if i < self.arrays else a
+                 for i, a in enumerate(arrays)]
+        result = self.plan.run(tuple(given), None)
+        if self.result:
+            result = np.moveaxis(result, -self.rank - 1, -1)
+        if out is None:
+            return np.ascontiguousarray(result)
+        out[...] = result
+        return out
+
+
 cdef object freeze(object value):
     """Lists as tuples, so that arguments can be keys."""
     return tuple([freeze(v) for v in value]) if isinstance(value, (list, tuple)) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from cnnfast import _core
 from cnnfast._geometry import convolution as geometry
 from cnnfast._geometry.convolution import Conv
+from cnnfast._geometry.layout import channels_last, to_first, to_last
 from cnnfast._geometry.tuples import same_shape
 from cnnfast.functional._op import Op, Settings
 
@@ -47,13 +49,52 @@ def _result_shape(which: int, problem: Conv, rank: int, batch: Shape) -> Shape:
     return shape[len(batch) == rank + 1 :]
 
 
+class _Layout(NamedTuple):
+    """How the arrays of one problem lie: their channels are at the end if `last`."""
+
+    rank: int
+    last: bool
+
+    def first(self, shape: Shape) -> Shape:
+        return to_first(shape, self.rank) if self.last else shape
+
+    def own(self, shape: Shape) -> Shape:
+        return to_last(shape, self.rank) if self.last else shape
+
+    def check(self, op: str, dy: Shape, expected: Shape) -> None:
+        same_shape(op, "grad_output", dy, self.own(expected))
+
+
+def _layout(op: str, rank: int, data_format: Any) -> _Layout:
+    return _Layout(rank, channels_last(op, rank, data_format))
+
+
+def _pass(which: int, problem: Conv, how: Settings, shape: Shape, lay: _Layout, algorithm: int = 0) -> _core.Plan:
+    """`shape` is that of the result with channels first."""
+    plan = _core.ConvPlan(which, problem, *how, shape, algorithm)
+    if not lay.last:
+        return plan
+    weights = which == _core.BACKWARD_WEIGHTS
+    if plan.info()["algorithm"] == "depthwise":  # whose kernels know rows of points only
+        return _core.ChannelsFirst(plan, lay.rank, 2 if weights else 1, None if weights else to_last(shape, lay.rank))
+    shape = shape if weights else to_last(shape, lay.rank)
+    return _core.ConvPlan(which, problem, *how, shape, algorithm, channels_last=True)
+
+
+def _bias_gradient(dy: Shape, how: Settings, lay: _Layout) -> _core.Plan:
+    """With channels last, of images of one point."""
+    if lay.last:
+        return _core.BiasPlan((math.prod(dy[:-1]), dy[-1], 1), 1, *how)
+    return _core.BiasPlan(dy, lay.rank, *how)
+
+
 def _forward(
     to: _Direction, op: str, rank: int, how: Settings, x: Shape, w: Shape, b: Shape | None, *arguments: Any
 ) -> _core.Plan:
-    *windows, algo = arguments
-    algorithm = _algorithm(op, algo)
-    problem = to.problem(op, rank, x, w, b, *windows)
-    return _core.ConvPlan(to.forward, problem, *how, _result_shape(to.forward, problem, rank, x), algorithm)
+    *windows, algo, data_format = arguments
+    algorithm, lay = _algorithm(op, algo), _layout(op, rank, data_format)
+    problem = to.problem(op, rank, lay.first(x), w, b, *windows)
+    return _pass(to.forward, problem, how, _result_shape(to.forward, problem, rank, x), lay, algorithm)
 
 
 def _fused(
@@ -113,32 +154,37 @@ def _direction(op: str) -> _Direction:
 def _backward(
     to: _Direction, op: str, rank: int, how: Settings, dy: Shape, x: Shape, w: Shape, *arguments: Any
 ) -> _core.Plan:
-    *windows, mask = arguments
-    problem = to.problem(op, rank, x, w, None, *windows)
-    same_shape(op, "grad_output", dy, _result_shape(to.forward, problem, rank, x))
+    *windows, mask, data_format = arguments
+    lay = _layout(op, rank, data_format)
+    problem = to.problem(op, rank, lay.first(x), w, None, *windows)
+    lay.check(op, dy, _result_shape(to.forward, problem, rank, x))
     return _core.Several(
-        (_core.ConvPlan(to.backward, problem, *how, x) if mask[0] else None, (0, 2)),
-        (_core.ConvPlan(_core.BACKWARD_WEIGHTS, problem, *how, w) if mask[1] else None, to.weight_gradient),
-        (_core.BiasPlan(dy, rank, *how) if mask[2] else None, (0,)),
+        (_pass(to.backward, problem, how, lay.first(x), lay) if mask[0] else None, (0, 2)),
+        (_pass(_core.BACKWARD_WEIGHTS, problem, how, w, lay) if mask[1] else None, to.weight_gradient),
+        (_bias_gradient(dy, how, lay) if mask[2] else None, (0,)),
     )
 
 
 def _input_gradient(
-    to: _Direction, op: str, rank: int, how: Settings, dy: Shape, w: Shape, input_size: Any, *windows: Any
+    to: _Direction, op: str, rank: int, how: Settings, dy: Shape, w: Shape, input_size: Any, *arguments: Any
 ) -> _core.Plan:
-    x = geometry.size(op, "input_size", input_size)
+    *windows, data_format = arguments
+    lay = _layout(op, rank, data_format)
+    x = lay.first(geometry.size(op, "input_size", input_size))
     problem = to.problem(op, rank, x, w, None, *windows)
-    same_shape(op, "grad_output", dy, _result_shape(to.forward, problem, rank, x))
-    return _core.ConvPlan(to.backward, problem, *how, x)
+    lay.check(op, dy, _result_shape(to.forward, problem, rank, x))
+    return _pass(to.backward, problem, how, x, lay)
 
 
 def _weight_gradient(
-    to: _Direction, op: str, rank: int, how: Settings, x: Shape, dy: Shape, weight_size: Any, *windows: Any
+    to: _Direction, op: str, rank: int, how: Settings, x: Shape, dy: Shape, weight_size: Any, *arguments: Any
 ) -> _core.Plan:
+    *windows, data_format = arguments
+    lay = _layout(op, rank, data_format)
     w = geometry.size(op, "weight_size", weight_size)
-    problem = to.problem(op, rank, x, w, None, *windows)
-    same_shape(op, "grad_output", dy, _result_shape(to.forward, problem, rank, x))
-    return _core.ConvPlan(_core.BACKWARD_WEIGHTS, problem, *how, w)
+    problem = to.problem(op, rank, lay.first(x), w, None, *windows)
+    lay.check(op, dy, _result_shape(to.forward, problem, rank, x))
+    return _pass(_core.BACKWARD_WEIGHTS, problem, how, w, lay)
 
 
 def _ops(to: _Direction, suffix: str, plan: Callable[..., _core.Plan], *arrays: str) -> dict[int, Op]:

@@ -27,6 +27,7 @@ def convNd(
     *,
     out: Array | None = None,
     algo: str = "auto",
+    data_format: str = "channels_first",
 ) -> Array:
     """Cross-correlate a batch of images with a bank of filters ("convolution").
 
@@ -50,6 +51,8 @@ def convNd(
         'winograd' is a wish that falls back to direct. Under Winograd's algorithm float32 results differ from exact
         ones by less than 1e-5 of the largest element, and NaN and infinity spread over a tile of some 4 points along
         each axis; 'direct' keeps them to the outputs whose window has them.
+    data_format : str
+        'channels_last' (or 'NWC', 'NHWC', 'NDHWC'): `input` and the result are (N, AXES, C); `weight` stays as it is.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def convNd(
     >>> out.shape == (1, 4, SHAPE), float(out.max()) == 2 * 3**RANK
     (True, True)
     """
-    return ops.CONV[rank]((input, weight, bias), (stride, padding, dilation, groups, algo), out)
+    return ops.CONV[rank]((input, weight, bias), (stride, padding, dilation, groups, algo, data_format), out)
 
 
 @ranks
@@ -89,6 +92,7 @@ def conv_transposeNd(
     *,
     out: Array | None = None,
     algo: str = "auto",
+    data_format: str = "channels_first",
 ) -> Array:
     """Transposed convolution, the adjoint of `convNd`: the gradient of a convolution with respect to its input.
 
@@ -106,6 +110,8 @@ def conv_transposeNd(
     groups : int
     out : ndarray, optional
     algo : {'auto', 'direct', 'winograd'}
+        As in `convNd`.
+    data_format : str
         As in `convNd`.
 
     Returns
@@ -126,7 +132,7 @@ def conv_transposeNd(
     >>> out.shape[2:] == (16,) * RANK
     True
     """
-    arguments = stride, padding, output_padding, groups, dilation, algo
+    arguments = stride, padding, output_padding, groups, dilation, algo, data_format
     return ops.TRANSPOSE[rank]((input, weight, bias), arguments, out)
 
 
@@ -142,6 +148,7 @@ def convNd_backward(
     groups: int = 1,
     *,
     output_mask: Mask = (True, True, True),
+    data_format: str = "channels_first",
 ) -> Gradients:
     """Gradients of `convNd` with respect to input, weight and bias.
 
@@ -151,6 +158,8 @@ def convNd_backward(
     input, weight : array_like, as in `convNd`
     output_mask : (bool, bool, bool)
         Which gradients to compute; None stands for the others.
+    data_format : str
+        Of `grad_output`, `input` and grad_input, as in `convNd`.
 
     Returns
     -------
@@ -161,7 +170,8 @@ def convNd_backward(
     TypeError, ValueError
         As `convNd`, and if `grad_output` has not the shape of its output.
     """
-    return ops.CONV_BACKWARD[rank]((grad_output, input, weight), (stride, padding, dilation, groups, output_mask))
+    arguments = stride, padding, dilation, groups, output_mask, data_format
+    return ops.CONV_BACKWARD[rank]((grad_output, input, weight), arguments)
 
 
 @ranks
@@ -177,6 +187,7 @@ def conv_transposeNd_backward(
     dilation: Ints = 1,
     *,
     output_mask: Mask = (True, True, True),
+    data_format: str = "channels_first",
 ) -> Gradients:
     """Gradients of `conv_transposeNd` with respect to input, weight and bias.
 
@@ -186,6 +197,8 @@ def conv_transposeNd_backward(
     input, weight : array_like, as in `conv_transposeNd`
     output_mask : (bool, bool, bool)
         Which gradients to compute; None stands for the others.
+    data_format : str
+        Of `grad_output`, `input` and grad_input, as in `convNd`.
 
     Returns
     -------
@@ -196,7 +209,7 @@ def conv_transposeNd_backward(
     TypeError, ValueError
         As `conv_transposeNd`, and if `grad_output` has not the shape of its output.
     """
-    arguments = stride, padding, output_padding, groups, dilation, output_mask
+    arguments = stride, padding, output_padding, groups, dilation, output_mask, data_format
     return ops.TRANSPOSE_BACKWARD[rank]((grad_output, input, weight), arguments)
 
 
@@ -210,6 +223,8 @@ def convNd_input(
     padding: Padding = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
+    data_format: str = "channels_first",
 ) -> Array:
     """Gradient of `convNd` with respect to an input of shape `input_size`, as `torch.nn.grad.convNd_input`.
 
@@ -217,7 +232,7 @@ def convNd_input(
     -------
     ndarray, shape `input_size`
     """
-    return ops.CONV_INPUT[rank]((grad_output, weight), (input_size, stride, padding, dilation, groups))
+    return ops.CONV_INPUT[rank]((grad_output, weight), (input_size, stride, padding, dilation, groups, data_format))
 
 
 @ranks
@@ -230,6 +245,8 @@ def convNd_weight(
     padding: Padding = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
+    data_format: str = "channels_first",
 ) -> Array:
     """Gradient of `convNd` with respect to a weight of shape `weight_size`, as `torch.nn.grad.convNd_weight`.
 
@@ -237,7 +254,7 @@ def convNd_weight(
     -------
     ndarray, shape `weight_size`
     """
-    return ops.CONV_WEIGHT[rank]((input, grad_output), (weight_size, stride, padding, dilation, groups))
+    return ops.CONV_WEIGHT[rank]((input, grad_output), (weight_size, stride, padding, dilation, groups, data_format))
 
 
 conv1d, conv2d, conv3d = convNd

@@ -11,6 +11,7 @@ from cnnfast import _arrays
 from cnnfast._geometry import convolution as geometry
 from cnnfast._geometry.convolution import Conv, Padding
 from cnnfast.reference._common import Array, Ints, check_shape, give, ranks
+from cnnfast.reference._layout import in_any_layout
 from cnnfast.reference._windows import interior, pad, padded_zeros, taps
 
 RANKS = (1, 2, 3)
@@ -92,6 +93,7 @@ def _check_algorithm(op: str, algo: str) -> None:
         raise ValueError(f"{op}: algo is {algo!r} (expected 'auto', 'direct' or 'winograd')")
 
 
+@in_any_layout
 def convNd(
     rank: int,
     input: ArrayLike,
@@ -114,6 +116,7 @@ def convNd(
     return give(op, y.reshape(p.output_shape[x.ndim == rank + 1 :]), x.dtype, out)
 
 
+@in_any_layout
 def conv_transposeNd(
     rank: int,
     input: ArrayLike,
@@ -138,6 +141,7 @@ def conv_transposeNd(
     return give(op, y.reshape(p.input_shape[x.ndim == rank + 1 :]), x.dtype, out)
 
 
+@in_any_layout
 def convNd_backward(
     rank: int,
     grad_output: ArrayLike,
@@ -164,6 +168,7 @@ def convNd_backward(
     return _gradients(op, found, x, w)
 
 
+@in_any_layout
 def conv_transposeNd_backward(
     rank: int,
     grad_output: ArrayLike,
@@ -192,6 +197,7 @@ def conv_transposeNd_backward(
     return _gradients(op, found, x, w)
 
 
+@in_any_layout
 def convNd_input(
     rank: int,
     input_size: Sequence[int],
@@ -211,6 +217,7 @@ def convNd_input(
     return give(op, _adjoint(p, _batched(dy, rank), w).reshape(shape), w.dtype)
 
 
+@in_any_layout
 def convNd_weight(
     rank: int,
     input: ArrayLike,

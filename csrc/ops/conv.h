@@ -12,12 +12,14 @@
 #define CF_CONV_H
 #include "../cnnfast.h"
 #include "depthwise.h"
+#include "layout.h"
 #include "winograd.h"
 
 typedef struct {
     cf_dtype dtype;
     int64_t n, groups, ic, oc; /* channels over all groups */
     int64_t in[3], out[3], kernel[3], stride[3], dil[3], pad[3];
+    int channels_last; /* x (n, in, ic) and y (n, out, oc); w stays as it is */
 } cf_conv_desc;
 
 typedef enum { CF_FORWARD, CF_BACKWARD_DATA, CF_BACKWARD_WEIGHTS } cf_conv_pass;
@@ -67,6 +69,7 @@ typedef struct {
     cf_conv_desc desc;
     cf_options options;
     cf_conv_pass pass;
+    cf_layout src, dst; /* of the activations that the pass reads and writes; of x and dy in backward-weights */
     int is_depthwise; /* `depthwise` is the plan of the pass, whichever it is */
     cf_depthwise_plan depthwise;
     int by_winograd; /* `winograd` is the plan, else the direct ones are */
@@ -99,14 +102,15 @@ typedef struct {
     double low, high;
 } cf_epilogue;
 
-/* bias may be NULL; in backward-data it has ic elements (the bias of a transposed convolution).  epilogue may be NULL. */
+/* bias may be NULL; in backward-data it has ic elements (the bias of a transposed convolution).  epilogue may be NULL, and
+ * has to be with channels last. */
 void cf_conv_forward(const cf_conv_plan *plan, const void *x, const void *w, const void *bias,
                      const cf_epilogue *epilogue, void *y, void *workspace);
 void cf_conv_backward_data(const cf_conv_plan *plan, const void *dy, const void *w, const void *bias,
                            const cf_epilogue *epilogue, void *dx, void *workspace);
 void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const void *dy, void *dw, void *workspace);
 
-/* db[k] = sum over n, o of dy[n,k,o];  dy (n, channels, points) */
+/* db[k] = sum over n, o of dy[n,k,o];  dy (n, channels, points), or with channels last of any n and one point. */
 cf_status cf_conv_backward_bias(cf_dtype dtype, const cf_options *options, int64_t n, int64_t channels, int64_t points,
                                 const void *dy, void *db);
 

@@ -79,30 +79,29 @@ static void pack_dy(const job *j, const chunk *c, int64_t panel)
 {
     const cf_weights_plan *p = j->p;
     const cf_axis *a = p->axis;
-    int64_t plane = a[0].dst * a[1].dst * a[2].dst, run = c->points / c->len[0], size = j->kn->size,
-            oc = j->plan->desc.oc;
+    const cf_layout *dy = &j->plan->dst;
+    int64_t run = c->points / c->len[0], size = j->kn->size;
     int64_t r0 = row_begin(p, panel), mr = row_begin(p, panel + 1) - r0;
     int64_t point = (c->at[1] * a[1].dst + c->at[2]) * a[2].dst + c->at[3];
-    const void *end = cf_at_const(j->dy, j->plan->desc.n * oc * plane, size);
+    const void *end = cf_at_const(j->dy, j->plan->desc.n * dy->image, size);
     for (int64_t n = 0; n < c->len[0]; n++) {
-        int64_t channel = (c->at[0] + n) * oc + c->group * p->rows + r0;
-        j->kn->pack(mr, run, cf_at_const(j->dy, channel * plane + point, size), plane, 1, end,
+        int64_t at = (c->at[0] + n) * dy->image + (c->group * p->rows + r0) * dy->channel + point * dy->point;
+        j->kn->pack(mr, run, cf_at_const(j->dy, at, size), dy->channel, dy->point, end,
                     cf_at(packed_dy(j, c, panel), n * run * mr, size), mr);
     }
 }
-
-static int64_t x_plane(const cf_weights_plan *p) { return p->axis[0].src * p->axis[1].src * p->axis[2].src; }
 
 /* One row of the slab of a tile: columns inside the source are packed channel-last, the others are zero. */
 static void pack_row(const job *j, const void *row, int64_t channels, int64_t left, int64_t span, int64_t sub, void *to)
 {
     const cf_weights_plan *p = j->p;
+    const cf_layout *x = &j->plan->src;
     int64_t first, last, size = j->kn->size, bytes = p->ld * size;
     cf_valid_range(span, left, sub, row ? p->axis[2].src : 0, &first, &last);
     memset(to, 0, (size_t)(first * bytes));
     if (last > first)
-        j->kn->pack(channels, last - first, cf_at_const(row, left + first * sub, size), x_plane(p), sub,
-                    cf_at_const(j->x, j->plan->desc.n * j->plan->desc.ic * x_plane(p), size), cf_at(to, first, bytes),
+        j->kn->pack(channels, last - first, cf_at_const(row, (left + first * sub) * x->point, size), x->channel,
+                    sub * x->point, cf_at_const(j->x, j->plan->desc.n * x->image, size), cf_at(to, first, bytes),
                     p->ld);
     memset(cf_at(to, last, bytes), 0, (size_t)((span - last) * bytes));
 }
@@ -114,7 +113,8 @@ static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n,
     const cf_axis *a = p->axis;
     int64_t size = j->kn->size, c0 = vector_begin(p, tile) * j->kn->lanes,
             pixels = p->span[0] * p->span[1] * p->span[2];
-    int64_t channel = (c->at[0] + n) * j->plan->desc.ic + c->group * p->red + c0, at[3], span[3], sub[3];
+    const cf_layout *from = &j->plan->src;
+    int64_t first = (c->at[0] + n) * from->image + (c->group * p->red + c0) * from->channel, at[3], span[3], sub[3];
     for (int i = 0; i < 3; i++) {
         sub[i] = a[i].taps == 1 ? a[i].step : 1;
         at[i] = c->at[i + 1] * a[i].step - a[i].pad;
@@ -125,7 +125,7 @@ static void pack_channels(const job *j, const chunk *c, int64_t tile, int64_t n,
         for (int64_t y = 0; y < span[1]; y++) {
             int64_t d = at[0] + z * sub[0], h = at[1] + y * sub[1];
             int inside = d >= 0 && d < a[0].src && h >= 0 && h < a[1].src;
-            int64_t row = channel * x_plane(p) + (d * a[1].src + h) * a[2].src;
+            int64_t row = first + (d * a[1].src + h) * a[2].src * from->point;
             pack_row(j, inside ? cf_at_const(j->x, row, size) : NULL, lanes_of(j, tile), at[2], span[2], sub[2],
                      cf_at(slab, (z * p->span[1] + y) * p->span[2] * p->ld, size));
         }
@@ -137,18 +137,19 @@ static void pack_flat(const job *j, const chunk *c, int64_t tile, int64_t n, voi
     const cf_weights_plan *p = j->p;
     const cf_axis *a = p->axis;
     int64_t size = j->kn->size, l0 = vector_begin(p, tile) * j->kn->lanes, lanes = lanes_of(j, tile);
+    const cf_layout *from = &j->plan->src;
     int64_t run = c->points / c->len[0], slice = c->len[2] * c->len[3];
     for (int64_t l = 0; l < lanes; l++) {
-        int64_t tap = (l0 + l) % p->vol,
-                channel = (c->at[0] + n) * j->plan->desc.ic + c->group * p->red + (l0 + l) / p->vol;
+        int64_t tap = (l0 + l) % p->vol, channel = c->group * p->red + (l0 + l) / p->vol;
         int64_t td = tap / (a[1].taps * a[2].taps), th = tap / a[2].taps % a[1].taps, tw = tap % a[2].taps;
         int64_t off[2] = {th * a[1].dil - a[1].pad, tw * a[2].dil - a[2].pad};
-        cf_slice s = cf_slice_of(a + 1, c->at + 2, c->len + 2, off, c->len[3]);
+        cf_slice s = cf_slice_spaced(cf_slice_of(a + 1, c->at + 2, c->len + 2, off, c->len[3]), from->point);
         for (int64_t z = 0; z < c->len[1]; z++) {
             int64_t d = (c->at[1] + z) * a[0].step + td * a[0].dil - a[0].pad, outside = d < 0 || d >= a[0].src;
             cf_slice rows = s;
             if (outside) rows.h1 = rows.h0;
-            int64_t plane = channel * x_plane(p) + (outside ? 0 : d * a[1].src * a[2].src);
+            int64_t plane = (c->at[0] + n) * from->image + channel * from->channel;
+            plane += outside ? 0 : d * a[1].src * a[2].src * from->point;
             cf_copy_slice(j->kn, &rows, cf_at_const(j->x, plane, size), cf_at(scratch, l * run + z * slice, size));
         }
     }

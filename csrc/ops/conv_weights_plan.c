@@ -114,8 +114,8 @@ cf_status cf_weights_plan_init(cf_conv_plan *plan, const cf_kernels *kn)
         p->axis[i] = cf_axis_of(0, d->in[i], d->out[i], d->kernel[i], d->stride[i], d->dil[i], d->pad[i]);
     cf_merge_plain_axes(p->axis);
     double channels = choose_tile(p, kn, 0), flat = choose_tile(p, kn, 1), least = channels < flat ? channels : flat;
-    plan->lanes_are_points =
-        cf_points_plan_init(&plan->points, d, kn, plan->options.threads) && cf_points_cost(&plan->points, kn) < least;
+    plan->lanes_are_points = !d->channels_last && cf_points_plan_init(&plan->points, d, kn, plan->options.threads) &&
+                             cf_points_cost(&plan->points, kn) < least;
     if (plan->lanes_are_points) return take_points_workspace(plan, kn);
     choose_tile(p, kn, flat < channels);
     choose_chunks(p, kn, d->n);

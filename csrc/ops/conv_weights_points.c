@@ -127,7 +127,7 @@ static void pack_images(const job *j, const cf_region *r, void *slab)
     cf_region one = *r;
     one.images = 1;
     for (int64_t n = 0; n < r->images; n++, one.image++)
-        cf_slab_pack(&j->p->slab, j->kn, j->x, j->plan->desc.ic, &one, cf_at(slab, n * j->p->slab_size, j->kn->size));
+        cf_slab_pack(&j->p->slab, j->kn, j->x, &j->plan->src, &one, cf_at(slab, n * j->p->slab_size, j->kn->size));
 }
 
 /* All terms of rows [panel0, panel1) over one region.  Its runs of points are slices or images. */

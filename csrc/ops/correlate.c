@@ -175,14 +175,40 @@ static void put_channel(const cf_correlate_job *j, const cf_unit *u, const cf_ph
     }
 }
 
+/* The points of channels [m0, m1) and one phase to where they lie side by side. */
+static void put_points(const cf_correlate_job *j, const cf_unit *u, const cf_phase ph[3], int64_t m0, int64_t m1,
+                       const void *from)
+{
+    const cf_correlate_plan *p = j->p;
+    const cf_axis *a = p->slab.axis;
+    const cf_region *r = &u->region;
+    const cf_layout *to = &j->plan->dst;
+    int64_t size = j->kn->size, lanes = p->buffer_ld / p->slab.block[0], count[3];
+    for (int i = 0; i < 3; i++) count[i] = cf_min(r->len[i], ph[i].count - r->at[i]);
+    for (int64_t n = 0; n < r->images; n++)
+        for (int64_t z = 0; z < count[0]; z++)
+            for (int64_t y = 0; y < count[1]; y++) {
+                int64_t d = ph[0].first + (r->at[0] + z) * a[0].dstep, h = ph[1].first + (r->at[1] + y) * a[1].dstep;
+                int64_t point = (d * a[1].dst + h) * a[2].dst + ph[2].first + r->at[2] * a[2].dstep;
+                int64_t at = (r->image + n) * to->image + (u->group * p->rows + m0) * to->channel + point * to->point;
+                j->kn->transpose(m1 - m0, cf_max(0, count[2]),
+                                 cf_at_const(from, z * lanes + y * p->slab.row_stride + n * p->slab.pitch, size),
+                                 p->buffer_ld, cf_at(j->to.dst, at, size), a[2].dstep * to->point);
+            }
+}
+
 static void put_buffer(const cf_correlate_job *j, const cf_unit *u, const void *buffer)
 {
     const cf_correlate_plan *p = j->p;
-    for (int64_t i = 0; i < p->phases; i += p->slab.axis[2].dstep) {
+    int64_t m0 = cf_row_begin(p, u->panel0), m1 = cf_row_begin(p, u->panel1), size = j->kn->size;
+    int side_by_side = j->plan->dst.point > 1;
+    for (int64_t i = 0; i < p->phases; i += side_by_side ? 1 : p->slab.axis[2].dstep) {
         cf_phase ph[3];
         cf_slab_phases(&p->slab, i, ph);
-        for (int64_t m = cf_row_begin(p, u->panel0); m < cf_row_begin(p, u->panel1); m++)
-            put_channel(j, u, ph, m, cf_at_const(buffer, (i * p->rows + m) * p->buffer_ld, j->kn->size));
+        const void *phase = cf_at_const(buffer, i * p->rows * p->buffer_ld, size);
+        if (side_by_side) put_points(j, u, ph, m0, m1, cf_at_const(phase, m0 * p->buffer_ld, size));
+        for (int64_t m = m0; m < m1 && !side_by_side; m++)
+            put_channel(j, u, ph, m, cf_at_const(phase, m * p->buffer_ld, size));
     }
 }
 
@@ -205,7 +231,7 @@ static void run_unit(void *ctx, int64_t task, int thread)
             int64_t at = channel * plane + u.region.at[0] * in_source.slice + u.region.at[2];
             run_pass(j, &u, pass, cf_at_const(j->src, at, size), &in_source, j->straight_koff, buffer);
         } else {
-            cf_slab_pack(&p->slab, j->kn, j->src, groups * p->red, &u.region, slab);
+            cf_slab_pack(&p->slab, j->kn, j->src, &j->plan->src, &u.region, slab);
             run_pass(j, &u, pass, slab, &in_slab, j->koff, buffer);
         }
     }

@@ -40,7 +40,8 @@ static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_ker
     for (int i = 0; i < 2; i++) p->slab.copies[i] = cf_slab_copies(&p->slab.axis[i], p->slab.block[i]);
     cf_slab_layout(&p->slab, kn);
     p->image_groups = cf_ceil_div(d->n, p->slab.images);
-    p->direct = p->phases == 1 && p->slab.images == 1 && (p->by_rows || cf_slab_rows_adjoin(&p->slab));
+    p->direct =
+        !d->channels_last && p->phases == 1 && p->slab.images == 1 && (p->by_rows || cf_slab_rows_adjoin(&p->slab));
     p->buffer_ld =
         cf_round_up(cf_slab_lanes(&p->slab, p->slab.block[1], p->slab.block[2]), kn->lanes) * p->slab.block[0];
     p->units = d->groups * p->image_groups * cf_slab_all_blocks(&p->slab) * p->splits;
@@ -190,7 +191,7 @@ static void choose_blocks(cf_conv_plan *plan, const cf_kernels *kn)
 {
     cf_correlate_plan p = plan->correlate;
     search s = {&plan->desc, kn, plan->options.threads, 0, 1e300, &plan->correlate};
-    int straight = can_be_straight(&p, kn);
+    int straight = !plan->desc.channels_last && can_be_straight(&p, kn);
     int both = cf_axis_copies(&p.slab.axis[2], 1).copies > cf_axis_copies(&p.slab.axis[2], 0).copies;
     for (int expanded = 0; expanded <= both; expanded++)
         for (p.straight = 0; p.straight <= straight; p.straight++) {
@@ -231,11 +232,13 @@ static int64_t most_taps(const cf_correlate_plan *p)
 /* Cycles a vector of weights that is packed, fitted on 310 passes of random layers (Zen 3). */
 static const double PACK_WEIGHTS = 48;
 
+/* Of channels first: the choice of an algorithm, and so what results are rounded to, does not depend on the layout. */
 double cf_correlate_cost(const cf_conv_plan *plan, const cf_kernels *kn, int threads)
 {
     cf_conv_plan direct = *plan;
     const cf_correlate_plan *p = &direct.correlate;
     direct.options.threads = threads;
+    direct.desc.channels_last = 0;
     cf_correlate_plan_init(&direct, kn);
     double weights = (double)(direct.desc.groups * p->rows * p->red * p->vol) / (double)kn->lanes;
     return p->cost + (plan->prepared ? 0 : PACK_WEIGHTS * weights / threads);

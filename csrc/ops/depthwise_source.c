@@ -69,6 +69,6 @@ const void *cf_depthwise_source(const cf_conv_plan *plan, const cf_kernels *kn, 
     }
     cf_region whole = *r;
     whole.len[2] = s->block[2];
-    cf_slab_pack(s, kn, src, channels, &whole, slab);
+    cf_slab_pack(s, kn, src, &plan->src, &whole, slab);
     return slab;
 }

@@ -72,7 +72,7 @@ typedef struct {
     const cf_slab *s;
     const cf_kernels *kn;
     const cf_region *r;
-    int64_t image_size;
+    const cf_layout *layout;
 } packing;
 
 static cf_slice slice_of(const packing *p, int64_t copy_h, int64_t copy_w)
@@ -83,36 +83,52 @@ static cf_slice slice_of(const packing *p, int64_t copy_h, int64_t copy_w)
     return cf_slice_of(&p->s->axis[1], p->r->at + 1, len, off, p->s->row_stride);
 }
 
+/* The slices of all channels, whose points hold them side by side. */
+static void transpose_slice(const packing *p, const cf_slice *s, const void *plane, void *to)
+{
+    int64_t size = p->kn->size, point = p->layout->point, channels = p->r->channels;
+    int whole = s->h0 == 0 && s->h1 == s->height && s->w0 == 0 && s->w1 == s->width;
+    for (int64_t c = 0; c < channels && !whole; c++)
+        p->kn->gather_rows(cf_at(to, c * p->s->channel_size, size), s->ld, NULL, 0, s->height, s->width, 0, 0, 1, 0);
+    for (int64_t y = s->h0; y < s->h1; y++)
+        p->kn->transpose(s->w1 - s->w0, channels,
+                         cf_at_const(plane, (s->from + (y - s->h0) * s->row_step) * point, size),
+                         s->column_step * point, cf_at(to, y * s->ld + s->w0, size), p->s->channel_size);
+}
+
 static void copy_slices(const packing *p, const cf_slice *s, int64_t copy_d, const void *channel, void *to)
 {
     const cf_axis *d = &p->s->axis[0];
     const cf_copies *copies = &p->s->copies[0];
-    int64_t src_slice = p->s->axis[1].src * p->s->axis[2].src, size = p->kn->size;
+    int64_t src_slice = p->s->axis[1].src * p->s->axis[2].src * p->layout->point, size = p->kn->size;
     for (int64_t z = 0; z < p->r->len[0] + copies->halo; z++) {
         int64_t at = (p->r->at[0] + z) * d->step + copies->off0 + copy_d * copies->unit;
         cf_slice slice = *s;
         if (at < 0 || at >= d->src) slice.h1 = slice.h0;
         for (int64_t n = 0; n < p->r->images; n++) {
-            int64_t plane = n * p->image_size + (slice.h1 > slice.h0 ? at * src_slice : 0);
-            cf_copy_slice(p->kn, &slice, cf_at_const(channel, plane, size),
-                          cf_at(to, z * p->s->slice_stride + n * p->s->pitch, size));
+            int64_t from = n * p->layout->image + (slice.h1 > slice.h0 ? at * src_slice : 0);
+            const void *plane = cf_at_const(channel, from, size);
+            void *place = cf_at(to, z * p->s->slice_stride + n * p->s->pitch, size);
+            if (p->layout->point == 1) cf_copy_slice(p->kn, &slice, plane, place);
+            else transpose_slice(p, &slice, plane, place);
         }
     }
 }
 
-void cf_slab_pack(const cf_slab *s, const cf_kernels *kn, const void *src, int64_t src_channels, const cf_region *r,
+void cf_slab_pack(const cf_slab *s, const cf_kernels *kn, const void *src, const cf_layout *layout, const cf_region *r,
                   void *slab)
 {
     const cf_copies *copies = s->copies;
-    int64_t plane = cf_slab_src_plane(s), size = kn->size, first = (r->image * src_channels + r->channel) * plane;
-    packing p = {s, kn, r, src_channels * plane};
+    int64_t size = kn->size, first = r->image * layout->image + r->channel * layout->channel;
+    int64_t channels = layout->point == 1 ? r->channels : cf_min(1, r->channels); /* that are not copied together */
+    packing p = {s, kn, r, layout};
     for (int64_t h = 0; h < copies[1].copies; h++)
         for (int64_t w = 0; w < copies[2].copies; w++) {
             cf_slice slice = slice_of(&p, h, w);
-            for (int64_t c = 0; c < r->channels; c++)
+            for (int64_t c = 0; c < channels; c++)
                 for (int64_t d = 0; d < copies[0].copies; d++) {
                     int64_t copy = (d * copies[1].copies + h) * copies[2].copies + w;
-                    copy_slices(&p, &slice, d, cf_at_const(src, first + c * plane, size),
+                    copy_slices(&p, &slice, d, cf_at_const(src, first + c * layout->channel, size),
                                 cf_at(slab, c * s->channel_size + copy * s->copy_size, size));
                 }
         }

@@ -9,6 +9,7 @@
 #ifndef CF_SLAB_H
 #define CF_SLAB_H
 #include "axis.h"
+#include "layout.h"
 
 struct cf_kernels;
 
@@ -52,8 +53,7 @@ int64_t cf_slab_lanes(const cf_slab *s, int64_t rows, int64_t width);
 /* Lanes of rows that a block covers are one run of points of the destination, with nothing between the rows. */
 int cf_slab_rows_adjoin(const cf_slab *s);
 
-/* src (images, src_channels, points of the source) */
-void cf_slab_pack(const cf_slab *s, const struct cf_kernels *kn, const void *src, int64_t src_channels,
+void cf_slab_pack(const cf_slab *s, const struct cf_kernels *kn, const void *src, const cf_layout *layout,
                   const cf_region *r, void *slab);
 
 /* Offsets of the channels and taps of the phases ph in a slab: koff[tap / inner][channel][tap % inner]. */

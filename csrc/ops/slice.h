@@ -16,6 +16,16 @@ typedef struct {
 /* axis: h, then w. */
 cf_slice cf_slice_of(const cf_axis axis[2], const int64_t at[2], const int64_t len[2], const int64_t off[2],
                      int64_t ld);
+
+/* The same of a plane whose elements lie `point` apart. */
+static inline cf_slice cf_slice_spaced(cf_slice s, int64_t point)
+{
+    s.row_step *= point;
+    s.column_step *= point;
+    s.from *= point;
+    return s;
+}
+
 void cf_copy_slice(const cf_kernels *kn, const cf_slice *s, const void *plane, void *to);
 
 #endif

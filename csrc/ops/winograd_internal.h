@@ -86,10 +86,12 @@ void cf_winograd_filter_adjoint(const cf_winograd_job *j, int64_t group, int64_t
 int64_t cf_filter_size(const cf_winograd_plan *p, int64_t channels, int64_t lanes);
 
 /* winograd_slab.c: parts of `lanes` channels of an array of `size` points, whose first is at `channel`, from and to slabs.
+ * Of the layout, image does not count.
  * Loading gives zeros outside of the array, and reads whole vectors below `end`; storing leaves them out, and applies the epilogue.
  */
-void cf_winograd_load(const cf_kernels *kn, const void *channel, int64_t lanes, const void *end, const int64_t size[3],
-                      const int64_t start[3], const int64_t span[3], void *slab);
+void cf_winograd_load(const cf_kernels *kn, const void *channel, int64_t lanes, const cf_layout *layout,
+                      const void *end, const int64_t size[3], const int64_t start[3], const int64_t span[3],
+                      void *slab);
 void cf_winograd_store(const cf_winograd_job *j, const void *slab, const int64_t span[3], const int64_t start[3],
                        const int64_t size[3], int64_t image, int64_t channel, int64_t lanes);
 

@@ -57,7 +57,8 @@ static void transform_gradient(const job *j, int64_t group, const cf_box *box, i
     const cf_winograd_plan *p = j->of.p;
     const cf_kernels *kn = j->of.kn;
     const cf_conv_desc *d = &j->of.plan->desc;
-    int64_t start[3], span[3], plane = cf_volume(d->out), row0 = vector * kn->lanes, stride = kn->lanes;
+    int64_t start[3], span[3], row0 = vector * kn->lanes, stride = kn->lanes;
+    const cf_layout *dy = &j->of.plan->dst;
     cf_grid grid = {.at = room->slab};
     for (int i = 2; i >= 0; i--) {
         int64_t unit = p->axis[i].lattices * p->axis[i].m;
@@ -66,9 +67,9 @@ static void transform_gradient(const job *j, int64_t group, const cf_box *box, i
         grid.stride[i] = stride;
         stride *= span[i];
     }
-    int64_t channel = (box->image * d->groups + group) * p->rows + row0;
-    cf_winograd_load(kn, cf_at_const(j->dy, channel * plane, kn->size), cf_min(kn->lanes, p->rows - row0),
-                     cf_at_const(j->dy, d->n * d->oc * plane, kn->size), d->out, start, span, room->slab);
+    int64_t channel = box->image * dy->image + (group * p->rows + row0) * dy->channel;
+    cf_winograd_load(kn, cf_at_const(j->dy, channel, kn->size), cf_min(kn->lanes, p->rows - row0), dy,
+                     cf_at_const(j->dy, d->n * dy->image, kn->size), d->out, start, span, room->slab);
     cf_to_points(kn, p->axis, CF_OUTPUT_ADJOINT, box->len, grid, room->temp, to);
 }
 
