@@ -44,6 +44,7 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
  * add_rows      dst[r*ldd + q*step] += src[r*lds + q],  r < rows,  q < len.
  * finish_rows   y[r*ld + q] = clamp((y[r*ld + q] - mean) * inverse * weight + bias + z[r*ld + q], low, high),
  *               r < rows,  q < len;  z NULL stands for zeros.
+ * fill_columns  dst[r*ldd + q] = value,  r < rows,  q < n, fastest where n is small.
  * lane_sums     dst[i] = sum over p < parts, l < VL of src[p*stride + i*VL + l],  i < n, in a fixed order.
  * set           dst[i] = value,  i < n.
  * sum           *total += sum of src[i], i < n, in a fixed order; single blocks are summed in real, blocks in double. */
@@ -56,6 +57,7 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
       (void *dst, int64_t ldd, const void *even, const void *odd, int64_t lds, int64_t rows, int64_t len))             \
     X(add_rows, (void *dst, int64_t ldd, int64_t step, const void *src, int64_t lds, int64_t rows, int64_t len))       \
     X(finish_rows, (const cf_finish *f, void *y, const void *z, int64_t ld, int64_t rows, int64_t len))                \
+    X(fill_columns, (int64_t rows, int64_t n, double value, void *dst, int64_t ldd))                                   \
     X(lane_sums, (int64_t n, int64_t parts, int64_t stride, const void *src, void *dst))                               \
     X(set, (int64_t n, void *dst, double value))                                                                       \
     X(sum, (int64_t n, const void *src, double *total))

@@ -25,7 +25,6 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q]);  no counts if `count` is NULL
  * spread_taps        y[i] = sum of x[q], q*step + t*dil == i,  i < len: the adjoint of a sum by reduce_taps
  * spread_spans       y[i] = sum of x[q], start[q] <= i < end[q],  i < len: the adjoint of a sum by reduce_spans
- * fill_columns       y[r*ldy + q] = value
  * scatter_add        y[p*size + index[p*n + q]] += x[p*n + q], in ascending q, but for negative indices;  p < planes
  * scatter_set        y[index[q]] = x[q], in ascending q
  * gather             y[q] = x[index[q]]
@@ -47,7 +46,6 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
                     const void *x, void *y))                                                                           \
     X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, int64_t len, void *y))          \
     X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, int64_t len, void *y))        \
-    X(fill_columns, (int64_t rows, int64_t n, double value, void *y, int64_t ldy))                                     \
     X(scatter_add, (int64_t planes, int64_t n, int64_t size, const int64_t *index, const void *x, void *y))            \
     X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                          \
     X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                               \

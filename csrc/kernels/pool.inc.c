@@ -354,13 +354,6 @@ static void CF_NAME(spread_spans)(int64_t n, const int64_t *start, const int64_t
         for (int64_t i = start[q]; i < end[q]; i++) y[i] += x[q];
 }
 
-static void CF_NAME(fill_columns)(int64_t rows, int64_t n, double value, void *y_, int64_t ldy)
-{
-    real *y = y_;
-    for (int64_t q = 0; q < n; q++)
-        for (int64_t r = 0; r < rows; r++) y[r * ldy + q] = (real)value;
-}
-
 /* ---- by index */
 
 CF_INLINE void scatter_planes(int planes, int64_t n, int64_t size, const int64_t *restrict index,

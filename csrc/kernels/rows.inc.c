@@ -174,3 +174,10 @@ static void CF_NAME(finish_rows)(const cf_finish *f, void *y, const void *z, int
     else if (z) finish(0, 1, f, y, z, ld, rows, len);
     else finish(0, 0, f, y, z, ld, rows, len);
 }
+
+static void CF_NAME(fill_columns)(int64_t rows, int64_t n, double value, void *y_, int64_t ldy)
+{
+    real *y = y_;
+    for (int64_t q = 0; q < n; q++)
+        for (int64_t r = 0; r < rows; r++) y[r * ldy + q] = (real)value;
+}
