@@ -30,7 +30,7 @@ def maximum(windows: Pool, how: Settings, return_indices: Any) -> _core.Plan:
 def _has_places(windows: Pool) -> bool:
     """Whether a byte tells where in its window a maximum was; else an index does.
 
-    Sums over windows a point apart go by indices: 0.67 ms where places took 0.88 (3x3 over 192 planes of 28x28, Zen 3).
+    Sums over windows a point apart go by indices, which were faster there (3x3 over 192 planes of 28x28, Zen 3).
     """
     kernel = windows.kernel
     return kernel is not None and math.prod(kernel) <= _core.PLACES_MAX and math.prod(windows.stride) > 1
