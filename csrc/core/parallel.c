@@ -68,6 +68,28 @@ void cf_parallel_for(int64_t tasks, int threads, cf_task_fn *fn, void *ctx)
     for (int64_t t = 0; t < tasks; t++) fn(ctx, t, 0);
 }
 
+/* Parts of each thread's tasks that it takes one after another. */
+enum { PARTS = 16 };
+
+typedef struct {
+    cf_task_fn *fn;
+    void *ctx;
+    int64_t tasks, parts;
+} small_job;
+
+static void run_part(void *ctx, int64_t part, int thread)
+{
+    const small_job *j = ctx;
+    int64_t end = cf_part(j->tasks, j->parts, part + 1);
+    for (int64_t t = cf_part(j->tasks, j->parts, part); t < end; t++) j->fn(j->ctx, t, thread);
+}
+
+void cf_parallel_small(int64_t tasks, int threads, cf_task_fn *fn, void *ctx)
+{
+    small_job job = {fn, ctx, tasks, cf_min(tasks, PARTS * threads)};
+    cf_parallel_for(job.parts, threads, run_part, &job);
+}
+
 typedef struct {
     cf_range_fn *fn;
     void *ctx;

@@ -54,6 +54,16 @@ static void offsets_of(const cf_axis *a, int64_t *off0, int64_t *unit, int64_t *
     }
 }
 
+cf_phase cf_phase_ascending(cf_phase ph)
+{
+    if (ph.off_step >= 0) return ph;
+    ph.tap0 += (ph.taps - 1) * ph.tap_step;
+    ph.off0 += (ph.taps - 1) * ph.off_step;
+    ph.tap_step = -ph.tap_step;
+    ph.off_step = -ph.off_step;
+    return ph;
+}
+
 cf_copies cf_axis_copies(const cf_axis *a, int expanded)
 {
     int64_t off0, unit, last;

@@ -32,6 +32,7 @@ typedef struct {
 /* The axis of a convolution or of its adjoint; `in` and `out` are the lengths of the convolution's input and output. */
 cf_axis cf_axis_of(int adjoint, int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t dil, int64_t pad);
 cf_phase cf_axis_phase(const cf_axis *a, int64_t phase);
+cf_phase cf_phase_ascending(cf_phase ph); /* the same with its taps in the order of the source */
 cf_copies cf_axis_copies(const cf_axis *a, int expanded);
 int64_t cf_axis_points(const cf_axis *a); /* destination points of the longest phase */
 int cf_axis_is_plain(const cf_axis *a);   /* copies its source: no window, stride or padding */

@@ -16,6 +16,13 @@ cf_tile_shape cf_choose_tile(const cf_kernels *kn, int64_t rows, int64_t vectors
 /* Reals of a slab that one thread packs: half of L2. */
 static inline int64_t cf_slab_max(const cf_kernels *kn) { return kn->core.l2 / 2 / kn->size; }
 
+/* So many reals or a few more: arrays an odd number of lines apart spread over all sets of a cache. */
+static inline int64_t cf_odd_lines(int64_t reals, int64_t size)
+{
+    int64_t line = CF_ALIGN / size;
+    return (cf_ceil_div(reals, line) | 1) * line;
+}
+
 /* Multiplications below which one thread is faster: a fork and join cost 0.9 us, so a second thread pays from about
  * 3 us of work on (measured, Zen 4). */
 static const int64_t CF_SERIAL_WORK = 100 * 1000;

@@ -12,17 +12,6 @@ typedef struct {
     int64_t piece, column, channel;
 } tables;
 
-/* With offsets that ascend, as the rows of a strip do. */
-static cf_phase ascending(cf_phase ph)
-{
-    if (ph.off_step >= 0) return ph;
-    ph.tap0 += (ph.taps - 1) * ph.tap_step;
-    ph.off0 += (ph.taps - 1) * ph.off_step;
-    ph.tap_step = -ph.tap_step;
-    ph.off_step = -ph.off_step;
-    return ph;
-}
-
 /* Where a tap of an axis reads: reals from the slab's first. */
 static int64_t offset_of(const tables *t, int axis, int64_t tap)
 {
@@ -130,7 +119,7 @@ void cf_depthwise_tables(const cf_depthwise_plan *p, int64_t lanes, void *worksp
         t.phase = &phase[i];
         *t.phase = (cf_depthwise_phase){.piece = t.piece, .column = t.column, .taps = taps};
         taps += p->red * cf_slab_phases(&p->slab, i, t.phase->axis);
-        for (int axis = 0; axis < 3; axis++) t.phase->axis[axis] = ascending(t.phase->axis[axis]);
+        for (int axis = 0; axis < 3; axis++) t.phase->axis[axis] = cf_phase_ascending(t.phase->axis[axis]);
         put_phase(&t);
         t.phase->end = t.piece;
     }

@@ -3,23 +3,11 @@
 #include "pieces.h"
 #include "../core/base.h"
 
-/* A phase with its taps in the order of the source. */
-static cf_phase ascending(const cf_axis *a, int64_t phase)
-{
-    cf_phase ph = cf_axis_phase(a, phase);
-    if (ph.off_step >= 0) return ph;
-    ph.off0 += (ph.taps - 1) * ph.off_step;
-    ph.tap0 += (ph.taps - 1) * ph.tap_step;
-    ph.off_step = -ph.off_step;
-    ph.tap_step = -ph.tap_step;
-    return ph;
-}
-
 /* Distance of taps in the source, which is that of all phases; of single taps any would do. */
 static int64_t distance(const cf_axis *a)
 {
     for (int64_t f = 0; f < a->dstep; f++) {
-        cf_phase ph = ascending(a, f);
+        cf_phase ph = cf_phase_ascending(cf_axis_phase(a, f));
         if (ph.taps > 1) return ph.off_step;
     }
     return a->step;
@@ -98,7 +86,7 @@ int cf_pieces_of(cf_pieces *p, const cf_axis *a, int64_t m, int64_t r)
     p->tiles = cf_ceil_div(cf_ceil_div(cf_axis_points(a), p->lattices), m);
     if (p->phases > CF_PHASES_MAX) return 0;
     for (int64_t f = 0; f < p->phases; f++) {
-        cf_phase ph = ascending(a, f);
+        cf_phase ph = cf_phase_ascending(cf_axis_phase(a, f));
         if (!cut_phase(p, f, &ph, classes)) return 0;
     }
     sort_sources(p);

@@ -8,19 +8,16 @@
 #include "blocking.h"
 #include "pool_internal.h"
 
-typedef struct job job;
-struct job {
+typedef struct {
     const cf_pool_plan *p;
     const cf_kernels *kn;
-    void (*fn)(const job *j, int64_t task, int thread);
-    int64_t tasks, chunks;
     cf_pool_op op;
     const void *x;
     void *y;
     int64_t *index, *start, *end;
     int32_t *count, *row_count;
     void *scratch;
-};
+} job;
 
 /* Output rows [h0, h1) and columns [q0, q0 + n) of slice o; `from` is the input column of the line's first real, and
  * [left, right) the part of the line that is not padding. */
@@ -66,14 +63,6 @@ static void fill(const job *j, int64_t rows, void *line, void *at, int64_t first
         if (size == 8) ((int64_t *)at)[to] = INT64_MAX;
         else ((int32_t *)at)[to] = INT32_MAX;
     }
-}
-
-/* Output rows from h on, up to `end`, whose windows are whole or h alone. */
-static int64_t alike(const cf_pool_desc *d, int64_t h, int64_t end)
-{
-    int64_t span = (d->kernel[1] - 1) * d->dil[1] + 1, top = h * d->stride[1] - d->pad[1], bottom = d->in[1] - span;
-    if (d->adaptive || top < 0 || top > bottom) return 1;
-    return cf_min(end - h, (bottom - top) / d->stride[1] + 1);
 }
 
 /* The windows of output rows [h, h + rows), alike, reduced down their rows; `at` has the indices, counted from the
@@ -140,8 +129,9 @@ static void divide(const job *j, const block *b, const void *x, void *y)
                        j->p->uniform ? NULL : j->count + b->q0, x, y);
 }
 
-static void pool_block(const job *j, int64_t task, int thread)
+static void pool_block(void *ctx, int64_t task, int thread)
 {
+    const job *j = ctx;
     const cf_pool_plan *p = j->p;
     const cf_pool_desc *d = &p->desc;
     block b = block_of(p, task);
@@ -154,7 +144,7 @@ static void pool_block(const job *j, int64_t task, int thread)
         reduce_lines(j, &b, cf_at_const(j->x, from, size), NULL, d->stride[1] * d->in[2], to);
     } else {
         for (int64_t r = 0, n; r < rows; r += n) {
-            n = alike(d, b.h0 + r, b.h1);
+            n = cf_pool_alike(d, 1, b.h0 + r, b.h1);
             fill_lines(j, &b, b.h0 + r, n, cf_at(line, r * p->ld, size), at ? cf_at(at, r * p->ld, size) : NULL);
         }
         reduce_lines(j, &b, line, at, p->ld, to);
@@ -212,8 +202,9 @@ static void spread_block(const job *j, const block *b, void *line)
 }
 
 /* A task is the blocks of rows of its own, or else of a plane. */
-static void spread_task(const job *j, int64_t task, int thread)
+static void spread_task(void *ctx, int64_t task, int thread)
 {
+    const job *j = ctx;
     const cf_pool_desc *d = &j->p->desc;
     int64_t blocks = j->p->apart ? j->p->column_blocks : blocks_of(j->p), plane = d->in[0] * d->in[1],
             from = task * plane, rows = plane;
@@ -227,16 +218,6 @@ static void spread_task(const job *j, int64_t task, int thread)
         block b = block_of(j->p, task * blocks + i);
         spread_block(j, &b, cf_at(j->scratch, thread, j->p->scratch_bytes));
     }
-}
-
-/* Tasks may be as small as a plane of 7x7, so a thread takes several at once. */
-enum { CF_CHUNKS = 16 };
-
-static void run_chunk(void *ctx, int64_t chunk, int thread)
-{
-    const job *j = ctx;
-    int64_t end = cf_part(j->tasks, j->chunks, chunk + 1);
-    for (int64_t t = cf_part(j->tasks, j->chunks, chunk); t < end; t++) j->fn(j, t, thread);
 }
 
 static void fill_tables(const job *j)
@@ -263,9 +244,7 @@ void cf_pool(const cf_pool_plan *p, const void *x, void *y, int64_t *index, void
     j.row_count = cf_at(workspace, p->row_count_at, 1);
     j.scratch = cf_at(workspace, p->scratch_at, 1);
     int backward = p->pass == CF_AVERAGE_POOL_BACKWARD;
-    j.fn = backward ? spread_task : pool_block;
-    j.tasks = p->desc.planes * (!backward ? blocks_of(p) : p->apart ? p->row_blocks : 1);
-    j.chunks = cf_min(j.tasks, CF_CHUNKS * p->options.threads);
+    int64_t tasks = p->desc.planes * (!backward ? blocks_of(p) : p->apart ? p->row_blocks : 1);
     if (p->workspace_bytes) fill_tables(&j);
-    cf_parallel_for(j.chunks, p->options.threads, run_chunk, &j);
+    cf_parallel_small(tasks, p->options.threads, backward ? spread_task : pool_block, &j);
 }

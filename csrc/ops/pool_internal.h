@@ -12,6 +12,9 @@ typedef struct {
 
 cf_window cf_pool_window(const cf_pool_desc *d, int axis, int64_t o);
 
+/* Output points from o on, up to `end`, whose windows are whole, or o alone. */
+int64_t cf_pool_alike(const cf_pool_desc *d, int axis, int64_t o, int64_t end);
+
 /* Whether an axis is taken as it is. */
 int cf_pool_is_plain(const cf_pool_desc *d, int axis);
 

@@ -12,7 +12,6 @@ typedef struct {
     const void *x;
     void *y, *workspace;
     uint8_t *place;
-    int64_t tasks, chunks;
 } job;
 
 /* Values and their places, element for element. */
@@ -90,13 +89,6 @@ static void reduce_columns(const box *b, int64_t z, lines to)
                  p->line, to.value, to.place, p->ld);
 }
 
-/* Output points from o on, up to `end`, whose windows are whole or o alone. */
-static int64_t alike(const cf_pool_desc *d, int axis, int64_t o, int64_t end)
-{
-    int64_t top = o * d->stride[axis] - d->pad[axis], bottom = d->in[axis] - (d->kernel[axis] - 1) * d->dil[axis] - 1;
-    return top < 0 || top > bottom ? 1 : cf_min(end - o, (bottom - top) / d->stride[axis] + 1);
-}
-
 /* Rows or slices, of which x holds the first line of each, `ld` apart, reduced; `unit` points of a window have one tap. */
 static void reduce_points(const box *b, int axis, int64_t unit, lines x, lines y, int64_t ld)
 {
@@ -106,7 +98,7 @@ static void reduce_points(const box *b, int axis, int64_t unit, lines x, lines y
         cf_window w = cf_pool_window(d, axis, o);
         int64_t tap = (w.first - o * step + d->pad[axis]) / d->dil[axis];
         lines from = after(b->j, x, w.count ? (w.first - b->first[axis]) * ld : 0), to = after(b->j, y, (o - at) * ld);
-        n = alike(d, axis, o, end);
+        n = cf_pool_alike(d, axis, o, end);
         b->j->kn->max_taps(n, b->lanes, w.count, offsets(b->j, axis), tap * unit, unit, NULL, from.place, from.value,
                            step * ld, to.value, to.place, ld);
     }
@@ -144,8 +136,9 @@ static void emit(const box *b, int64_t o, lines slice)
     }
 }
 
-static void pool_box(const box *b)
+static void pool_box(void *ctx, int64_t task, int thread)
 {
+    const box whole = box_of(ctx, task, thread), *b = &whole;
     const cf_place_plan *p = b->j->p;
     const cf_pool_desc *d = &p->desc;
     int64_t slice = p->box[1] * p->ld;
@@ -157,19 +150,6 @@ static void pool_box(const box *b)
                       after(b->j, b->result, h * p->ld), slice);
     for (int64_t o = 0; o < b->len[0]; o++)
         emit(b, b->at[0] + o, after(b->j, plain ? b->slices : b->result, o * slice));
-}
-
-/* Boxes may be as small as a slice of 7x7, so a thread takes several at once. */
-enum { CF_CHUNKS = 16 };
-
-static void run_chunk(void *ctx, int64_t chunk, int thread)
-{
-    const job *j = ctx;
-    int64_t end = cf_part(j->tasks, j->chunks, chunk + 1);
-    for (int64_t t = cf_part(j->tasks, j->chunks, chunk); t < end; t++) {
-        box b = box_of(j, t, thread);
-        pool_box(&b);
-    }
 }
 
 /* Where the taps of a window lie, and the first place inside of each row. */
@@ -195,8 +175,6 @@ void cf_place_max(const cf_place_plan *p, const void *x, void *y, uint8_t *place
     if (p->desc.planes == 0) return;
     job j = {.p = p, .x = x, .y = y, .place = place, .workspace = workspace};
     j.kn = cf_kernels_for(p->options.isa, p->desc.dtype);
-    j.tasks = p->desc.planes * cf_volume(p->boxes);
-    j.chunks = cf_min(j.tasks, CF_CHUNKS * p->options.threads);
     fill_tables(&j);
-    cf_parallel_for(j.chunks, p->options.threads, run_chunk, &j);
+    cf_parallel_small(p->desc.planes * cf_volume(p->boxes), p->options.threads, pool_box, &j);
 }

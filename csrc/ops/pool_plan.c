@@ -17,6 +17,12 @@ cf_window cf_pool_window(const cf_pool_desc *d, int axis, int64_t o)
     return (cf_window){start, cf_max(0, cf_ceil_div(end - start, step))};
 }
 
+int64_t cf_pool_alike(const cf_pool_desc *d, int axis, int64_t o, int64_t end)
+{
+    int64_t top = o * d->stride[axis] - d->pad[axis], bottom = d->in[axis] - (d->kernel[axis] - 1) * d->dil[axis] - 1;
+    return d->adaptive || top < 0 || top > bottom ? 1 : cf_min(end - o, (bottom - top) / d->stride[axis] + 1);
+}
+
 int64_t cf_pool_points(const cf_pool_desc *d, int axis, int64_t o)
 {
     if (d->adaptive || !d->count_pad) return cf_pool_window(d, axis, o).count;

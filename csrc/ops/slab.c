@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Layout and packing of slabs; contract in slab.h. */
 #include "slab.h"
+#include "blocking.h"
 #include "../core/kernels.h"
 #include "slice.h"
 
@@ -36,10 +37,7 @@ void cf_slab_layout(cf_slab *s, const cf_kernels *kn)
     s->row_stride = s->images * s->pitch;
     s->slice_stride = (s->block[1] + c[1].halo) * s->row_stride;
     s->copy_size = (s->block[0] + c[0].halo) * s->slice_stride;
-    s->channel_size = c[0].copies * c[1].copies * c[2].copies * s->copy_size;
-    /* channels an odd number of lines apart spread over all sets of L1 */
-    int64_t line = CF_ALIGN / kn->size;
-    s->channel_size = (cf_ceil_div(s->channel_size, line) | 1) * line;
+    s->channel_size = cf_odd_lines(c[0].copies * c[1].copies * c[2].copies * s->copy_size, kn->size);
 }
 
 int64_t cf_slab_blocks(const cf_slab *s, int axis) { return cf_ceil_div(s->points[axis], s->block[axis]); }

@@ -72,13 +72,6 @@ static void describe(cf_winograd_plan *p, const cf_conv_desc *d, int adjoint, cf
     }
 }
 
-/* Rows of points lie an odd number of lines apart, so that they do not meet in the same few sets of a cache. */
-static int64_t odd_lines(int64_t reals, int64_t size)
-{
-    int64_t line = CF_ALIGN / size;
-    return (cf_ceil_div(reals, line) | 1) * line;
-}
-
 /* V of so many channels, U, and the tile for a product of so many rows. */
 static void lay_out(cf_winograd_plan *p, const cf_kernels *kn, int64_t channels, int64_t rows)
 {
@@ -93,7 +86,7 @@ static void lay_out(cf_winograd_plan *p, const cf_kernels *kn, int64_t channels,
     p->mr = cf_ceil_div(rows, cf_choose_tile(kn, rows, p->nv).panels);
     p->panels = cf_ceil_div(vectors, p->nv);
     p->ld = p->nv * kn->lanes;
-    p->u_plane = odd_lines(p->pieces * p->u_piece * p->ld, kn->size);
+    p->u_plane = cf_odd_lines(p->pieces * p->u_piece * p->ld, kn->size);
     p->u_size = p->phases * p->points * p->u_plane;
 }
 
@@ -115,8 +108,8 @@ static int64_t slab_size(const cf_winograd_plan *p, int64_t lanes)
     return size;
 }
 
-/* Boxes of so many tiles as a batch may have, less if their slab has more reals than it may have; then as many boxes in a batch as it may have, and
- * batches that can be dealt to threads evenly. */
+/* Boxes of so many tiles as a batch may have, less if their slab has more reals than it may have; then as many boxes in a batch
+ * as it may have, and batches that can be dealt to threads evenly. */
 static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int64_t most, int64_t slab,
                       int threads)
 {
@@ -131,7 +124,7 @@ static void cut_tiles(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kerne
     p->batches = cf_min(p->all_boxes, cf_round_up(batches, threads));
     p->batch_boxes = cf_ceil_div(p->all_boxes, p->batches);
     p->batch_tiles = p->batch_boxes * p->box_tiles;
-    p->m_plane = odd_lines(p->batch_tiles * p->ld, kn->size);
+    p->m_plane = cf_odd_lines(p->batch_tiles * p->ld, kn->size);
 }
 
 static void share(cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
@@ -191,7 +184,7 @@ static void cut_correlation(cf_winograd_plan *p, const cf_conv_desc *d, const cf
     int64_t tile_bytes = p->points * (p->v_row + p->ld) * kn->size;
     int64_t most = cf_max(BATCH_TILES, batch_bytes(kn) / tile_bytes);
     cut_tiles(p, d, kn, cf_max(1, cf_min(most, THREAD_BYTES / 4 * 3 / tile_bytes)), SLAB, threads);
-    p->v_plane = odd_lines(p->batch_tiles * p->v_row, kn->size);
+    p->v_plane = cf_odd_lines(p->batch_tiles * p->v_row, kn->size);
     share(p, d, kn, threads);
     p->out_size = p->phases * kn->lanes;
     for (int i = 0; i < 3; i++) p->out_size *= p->axis[i].lattices * p->axis[i].m * p->box[i];
@@ -274,7 +267,7 @@ static void cut_batches(cf_winograd_plan *p, const cf_conv_desc *d, const cf_ker
         p->v_row = p->v_source;
         p->v_source *= p->batch_tiles;
     }
-    p->v_plane = odd_lines(p->u_piece < kn->lanes ? p->batch_tiles * p->v_row : p->sources * p->v_source, kn->size);
+    p->v_plane = cf_odd_lines(p->u_piece < kn->lanes ? p->batch_tiles * p->v_row : p->sources * p->v_source, kn->size);
     p->unit_size = p->points * (p->channel_panels * p->v_plane + p->panels * p->m_plane);
 }
 
@@ -297,18 +290,20 @@ static void plan_weights(cf_conv_plan *plan, const cf_kernels *kn)
     take_workspace(plan, kn, cf_ceil_div(units, p->chunks) * p->unit_size, p->chunks == 1 ? 0 : u);
 }
 
+static int is_faster(const cf_conv_plan *plan, const cf_axis axis[3], const cf_kernels *kn, double cost)
+{
+    if (plan->pass == CF_BACKWARD_WEIGHTS) return cost * WEIGHTS_MARGIN < cf_direct_weights_cost(&plan->desc, axis, kn);
+    return cost * MARGIN < cf_correlate_cost(plan, kn, CHOICE_THREADS);
+}
+
 int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm algorithm)
 {
     cf_winograd_plan *p = &plan->winograd;
-    const cf_conv_desc *d = &plan->desc;
     cf_axis axis[3];
-    describe(p, d, plan->pass == CF_BACKWARD_DATA, axis);
+    describe(p, &plan->desc, plan->pass == CF_BACKWARD_DATA, axis);
     p->prepared = plan->prepared;
     double cost = choose_pieces(plan, axis, kn);
-    int weights = plan->pass == CF_BACKWARD_WEIGHTS;
-    if (cost == 0) return 0;
-    if (algorithm == CF_AUTO && weights && cost * WEIGHTS_MARGIN >= cf_direct_weights_cost(d, axis, kn)) return 0;
-    if (algorithm == CF_AUTO && !weights && cost * MARGIN >= cf_correlate_cost(plan, kn, CHOICE_THREADS)) return 0;
+    if (cost == 0 || (algorithm == CF_AUTO && !is_faster(plan, axis, kn, cost))) return 0;
     if (plan->pass == CF_BACKWARD_WEIGHTS) plan_weights(plan, kn);
     else plan_correlation(plan, kn);
     return 1;
