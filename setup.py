@@ -31,7 +31,15 @@ STUBS: dict[str, list[str]] = {"scalar": [], **MACHINE_STUBS.get(platform.machin
 
 # Vector types reach a fused multiply-add through contraction only; errno and traps keep libm calls from vectorising.
 # Python's own flags ask for debug information, which would be four fifths of the wheel.
-FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-g0",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+]
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion"]
 
 # Flags of compiler and linker, the first that work: gcc and clang, then Apple's clang with Homebrew's libomp, which is

@@ -26,11 +26,11 @@ MULTIPLY = re.compile(r"\b(vfn?madd\d+p[sd]|mulp[sd]|fmla)\b")
 VECTOR_ON_STACK = re.compile(r"\(%rsp.*[xyz]mm|[xyz]mm.*\(%rsp|\b[qv]\d+.*\[sp")
 LABEL = re.compile(r"^(\.?L\w+):")
 JUMP = re.compile(r"\s(?:j[a-z]+|b(?:\.?[a-z]{2})?|cbn?z\s+\w+,)\s+(\.?L\w+)")
-TILE = re.compile(r"^_?tile_(\d+)x(\d+)[\w.]*:")
+TILE = re.compile(r"^_?tile_(?:apart_)?(\d+)x(\d+)[\w.]*:")
 
 
 def functions(assembly: str) -> dict[tuple[int, int], list[str]]:
-    """Lines of each tile function, by (mr, nv)."""
+    """Lines of the tile functions, by (mr, nv)."""
     found: dict[tuple[int, int], list[str]] = {}
     body: list[str] | None = None
     for line in assembly.splitlines():

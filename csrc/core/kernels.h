@@ -39,8 +39,8 @@
 typedef struct {
     int64_t kc; /* products that a tile sums before its result is written */
     int64_t l2, slab; /* bytes of the cache, and of the most of a source that a task of forward packs */
-    double fma,
-        in_place; /* cycles of a multiply-add of vectors; times this where lanes lie apart in the source itself */
+    double fma; /* cycles of a multiply-add of vectors */
+    double in_place[2]; /* times this where lanes lie apart in the source itself, from the start of lines or anywhere */
 } cf_core;
 
 typedef struct cf_kernels {
@@ -50,6 +50,7 @@ typedef struct cf_kernels {
     int64_t lanes; /* reals of a vector register */
     cf_core core;
     cf_tile_fn *tile[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* [vectors][rows], NULL where registers do not suffice */
+    cf_tile_fn *tile_apart[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* likewise */
     cf_dot_fn *dot[CF_DOT_MAX + 1][CF_DOT_MAX + 1]; /* [columns][rows], NULL likewise */
     cf_strip_fn *strip[CF_STRIP_MAX + 1]; /* [rows], NULL likewise */
     cf_sums_fn *sums[CF_HEIGHT_MAX + 1][CF_COLUMNS_MAX + 1]; /* [height][columns], NULL likewise */

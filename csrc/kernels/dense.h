@@ -18,11 +18,13 @@ enum { CF_MR_MAX = 14, CF_NV_MAX = 6 };
 /* y[i][j] = sum_k a[i*a_rs + k*a_cs] * b[koff[k] + j] + (init ? init[i] : from[i*ldf + j])
  *
  * i < mr   j < lanes   0 <= k < kc
- * y row stride ldy   (nv - 1) * VL < lanes <= nv * VL   fastest where a_rs is 1: packed rows
+ * y row stride ldy   (nv - 1) * VL < lanes <= nv * VL
  * b is plain memory of any alignment: whole vectors are loaded, so b[koff[k]] must be readable for nv * VL reals.
- * y is touched in its first `lanes` columns only.  Terms are added in the order of k in every tile shape. */
+ * y is touched in its first `lanes` columns only.  Rows from `ahead` on, ldy apart, are fetched: y or a tile to come.  Terms are added in the order of k in every tile shape.
+ * `tile` takes packed rows alone, a_rs 1; `tile_apart` any. */
 typedef void cf_tile_fn(int64_t kc, const void *a, int64_t a_rs, int64_t a_cs, const void *b, const int32_t *koff,
-                        void *y, int64_t ldy, const void *init, const void *from, int64_t ldf, int64_t lanes);
+                        void *y, int64_t ldy, const void *init, const void *from, int64_t ldf, int64_t lanes,
+                        const void *ahead);
 
 /* Largest dot tile: rows and columns.  A table offers (mr, nv) where mr * nv + nv + 1 registers exist. */
 enum { CF_DOT_MAX = 6 };
@@ -36,8 +38,8 @@ typedef void cf_dot_fn(int64_t runs, int64_t len, const void *a, int64_t lda, in
 /* X(name, params) of every kernel:
  *
  * pack          dst[k*ldd + i] = src[i*rs + k*cs],  i < m,  k < kc,  ldd >= m,  rs and cs any strides.
- *               Fast where rs is 1, or cs 1 or 2.  Reads stay below `end`.  Writes up to VL - 1 reals past column m - 1
- *               of each row, in ascending k.
+ *               Fast where rs is 1, or cs 1 or 2.  Reads stay below `end`.  Writes up to VL - 1 reals
+ *               past column m - 1 of each row, in ascending k; past the last row not if rs is 1.
  * gather_rows   dst[r*ldd + q] = first <= q < last ? src[r*lds + (q - first)*step] : fill,  r < rows,  q < len.
  * scatter_rows  dst[r*ldd + q*step] = src[r*lds + q],  r < rows,  q < len.
  * interleave_rows  dst[r*ldd + 2*q] = even[r*lds + q],  dst[r*ldd + 2*q + 1] = odd[r*lds + q],  below column len.

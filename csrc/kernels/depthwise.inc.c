@@ -63,7 +63,7 @@ CF_INLINE void strip(int mr, int64_t pieces, const cf_piece *piece, const int32_
         fetch_rows(mr, y + q + ahead, ldy);
         strip_vector(mr, pieces, piece, koff, w, x + q, ldx, acc);
         real *to = y + q;
-        int64_t whole = cf_min(lanes - q, VL), rest = cf_min(last - q, VL);
+        int64_t whole = cf_min(lanes - q, VL), rest = cf_max(0, cf_min(last - q, VL));
         CF_UNROLL for (int r = 0; r < mr; r++, to += ldy)
         {
             CF_STEP(to);

@@ -63,13 +63,21 @@ CF_INLINE void pack_transposed(int64_t m, int64_t kc, const real *src, int64_t r
     if (k < kc) pack_scalar(m, kc - k, src + k * step, rs, step, dst + k * ldd, ldd);
 }
 
+/* Columns that lie side by side; whole vectors as long as what they write too much is written again. */
+CF_INLINE void pack_rows(int64_t m, int64_t kc, const real *src, int64_t cs, const real *end, real *dst, int64_t ldd)
+{
+    int64_t k = 0;
+    for (; m <= VL && k * ldd + VL <= (kc - 1) * ldd + m && src + k * cs + VL <= end; k++)
+        store(dst + k * ldd, load(src + k * cs));
+    for (; k < kc; k++) copy(dst + k * ldd, src + k * cs, m);
+}
+
 static void CF_NAME(pack)(int64_t m, int64_t kc, const void *src, int64_t rs, int64_t cs, const void *end, void *dst,
                           int64_t ldd)
 {
     const real *s = src;
     real *d = dst;
-    if (rs == 1)
-        for (int64_t k = 0; k < kc; k++) copy(d + k * ldd, s + k * cs, m);
+    if (rs == 1) pack_rows(m, kc, s, cs, end, d, ldd);
     else if (cs == 1) pack_transposed(m, kc, s, rs, 1, end, d, ldd);
     else if (cs == 2) pack_transposed(m, kc, s, rs, 2, end, d, ldd);
     else pack_scalar(m, kc, s, rs, cs, d, ldd);

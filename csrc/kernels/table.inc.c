@@ -35,7 +35,7 @@
      .l2 = CF_L2,                         \
      .slab = CF_L2 / (CF_NARROW ? 4 : 2), \
      .fma = CF_VBYTES < 64 ? 0.5 : 1,     \
-     .in_place = CF_NARROW ? 1.15 : 1}
+     .in_place = {CF_NARROW ? 1.05 : 1, CF_NARROW ? 1.14 : 1}}
 
 #define CF_KERNEL_ENTRY(name, params) .name = CF_NAME(name),
 
@@ -46,6 +46,7 @@ const cf_kernels CF_NAME(kernels) = {.isa = CF_ISA_ID,
                                      .lanes = VL,
                                      .core = CF_CORE,
                                      .tile = CF_TILE_TABLE,
+                                     .tile_apart = CF_APART_TABLE,
                                      .dot = CF_DOT_TABLE,
                                      .strip = CF_STRIP_TABLE,
                                      .sums = CF_SUMS_TABLE,

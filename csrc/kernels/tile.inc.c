@@ -24,10 +24,9 @@ CF_INLINE void prefetch_next(int mr, int nv, const real *bk)
 /* Rows of a that are not packed lie anywhere, and their products are so small that there is nothing to prefetch. */
 CF_INLINE void tile(int mr, int nv, int packed, int64_t kc, const real *restrict a, int64_t a_rs, int64_t a_cs,
                     const real *restrict b, const int32_t *restrict koff, real *y, int64_t ldy, const real *init,
-                    const real *from, int64_t ldf, int64_t lanes)
+                    const real *from, int64_t ldf, int64_t lanes, const real *ahead)
 {
     vec acc[CF_REGISTERS] = {0}; /* constant size: a variable one stays in memory */
-    const real *ahead = y;
     for (int64_t k = 0; k < kc; k++, a += a_cs) {
         const real *bk = b + koff[k];
         vec v[CF_NV_MAX];
@@ -69,19 +68,18 @@ CF_INLINE void tile(int mr, int nv, int packed, int64_t kc, const real *restrict
 
 #define CF_TILE_PARAMS                                                                                               \
     int64_t kc, const void *a, int64_t a_rs, int64_t a_cs, const void *b, const int32_t *koff, void *y, int64_t ldy, \
-        const void *init, const void *from, int64_t ldf, int64_t lanes
+        const void *init, const void *from, int64_t ldf, int64_t lanes, const void *ahead
 
 /* Rows that lie apart have a function of their own, so that registers are given out for each loop alone. */
-#define CF_DEFINE_TILE(mr, nv)                                                                                 \
-    __attribute__((noinline)) static void tile_##mr##x##nv##_apart(CF_TILE_PARAMS)                             \
-    {                                                                                                          \
-        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, 0, kc, a, a_rs, a_cs, b, koff, y, ldy, init, from, ldf, lanes); \
-    }                                                                                                          \
-    static void tile_##mr##x##nv(CF_TILE_PARAMS)                                                               \
-    {                                                                                                          \
-        if (!CF_TILE_FITS(mr, nv)) return;                                                                     \
-        if (a_rs == 1) tile(mr, nv, 1, kc, a, 1, a_cs, b, koff, y, ldy, init, from, ldf, lanes);               \
-        else tile_##mr##x##nv##_apart(kc, a, a_rs, a_cs, b, koff, y, ldy, init, from, ldf, lanes);             \
+#define CF_DEFINE_TILE(mr, nv)                                                                                        \
+    static void tile_##mr##x##nv(CF_TILE_PARAMS)                                                                      \
+    {                                                                                                                 \
+        (void)a_rs;                                                                                                   \
+        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, 1, kc, a, 1, a_cs, b, koff, y, ldy, init, from, ldf, lanes, ahead);    \
+    }                                                                                                                 \
+    static void tile_apart_##mr##x##nv(CF_TILE_PARAMS)                                                                \
+    {                                                                                                                 \
+        if (CF_TILE_FITS(mr, nv)) tile(mr, nv, 0, kc, a, a_rs, a_cs, b, koff, y, ldy, init, from, ldf, lanes, ahead); \
     }
 CF_EACH_MR(CF_DEFINE_TILE, 1)
 CF_EACH_MR(CF_DEFINE_TILE, 2)
@@ -91,6 +89,16 @@ CF_EACH_MR(CF_DEFINE_TILE, 5)
 CF_EACH_MR(CF_DEFINE_TILE, 6)
 
 #define CF_TILE_ENTRY(mr, nv) CF_TILE_FITS(mr, nv) ? tile_##mr##x##nv : 0,
-#define CF_TILE_ROW(nv) {0, CF_EACH_MR(CF_TILE_ENTRY, nv)}
-#define CF_TILE_TABLE \
-    {{0}, CF_TILE_ROW(1), CF_TILE_ROW(2), CF_TILE_ROW(3), CF_TILE_ROW(4), CF_TILE_ROW(5), CF_TILE_ROW(6)}
+#define CF_APART_ENTRY(mr, nv) CF_TILE_FITS(mr, nv) ? tile_apart_##mr##x##nv : 0,
+#define CF_TILE_ROWS(ENTRY)        \
+    {                              \
+        {0},                       \
+        {0, CF_EACH_MR(ENTRY, 1)}, \
+        {0, CF_EACH_MR(ENTRY, 2)}, \
+        {0, CF_EACH_MR(ENTRY, 3)}, \
+        {0, CF_EACH_MR(ENTRY, 4)}, \
+        {0, CF_EACH_MR(ENTRY, 5)}, \
+        {0, CF_EACH_MR(ENTRY, 6)}, \
+    }
+#define CF_TILE_TABLE CF_TILE_ROWS(CF_TILE_ENTRY)
+#define CF_APART_TABLE CF_TILE_ROWS(CF_APART_ENTRY)

@@ -90,7 +90,8 @@ typedef struct {
 } cf_unit;
 
 /* correlate_pack.c */
-void cf_pack_weights_task(void *job, int64_t task, int thread); /* task = (group, pass, panel) */
+int64_t cf_pack_weights_tasks(const cf_conv_plan *plan);
+void cf_pack_weights_task(void *job, int64_t task, int thread);
 void cf_fill_offsets(const cf_correlate_job *j);
 
 /* Packed weights of (group, pass, phase, panel): (term, row of the panel).  Terms are ordered so that those of the depth taps, and

@@ -168,7 +168,7 @@ static void run_tile(const job *j, const chunk *c, int64_t tile, int64_t tap, in
     int64_t at = p->flat ? 0 : ((td * a[0].dil * p->span[1] + th * a[1].dil) * p->span[2] + tw * a[2].dil) * p->ld;
     void *y = cf_at(acc, ((tile * p->rows + r0) * p->taps + tap) * p->ld, size);
     j->kn->tile[nv][mr](c->points, packed_dy(j, c, panel), 1, mr, cf_at_const(x, at, size), c->koff, y, p->taps * p->ld,
-                        init, y, p->taps * p->ld, nv * j->kn->lanes);
+                        init, y, p->taps * p->ld, nv * j->kn->lanes, y);
 }
 
 /* What a task owns. */

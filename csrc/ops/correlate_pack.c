@@ -76,19 +76,56 @@ static void pack_channels(const panel_source *s, int64_t c, int64_t channels, vo
                      cf_at(dst, i * p->vol * s->mr, kn->size), s->mr);
 }
 
+static panel_source source_of(const cf_correlate_job *j, int64_t group, int64_t pass, int64_t panel)
+{
+    const cf_correlate_plan *p = j->p;
+    panel_source s = {.j = j, .group = group, .pass = pass, .panel = panel, .c0 = cf_red_begin(p, pass)};
+    int64_t r0 = cf_row_begin(p, panel), size = j->kn->size;
+    s.channels = cf_red_begin(p, pass + 1) - s.c0;
+    s.mr = cf_row_begin(p, panel + 1) - r0;
+    s.from = cf_at_const(j->w, group * p->w_group + s.c0 * p->w_red + r0 * p->w_row, size);
+    s.end = cf_at_const(j->w, j->plan->desc.groups * p->w_group, size);
+    return s;
+}
+
+/* Rows that lie side by side: lines hold parts of several panels, and channels may lie a power of two apart, thus in few sets
+ * of a cache.  So a few channels go to all panels. */
+enum { CHANNELS = 8 };
+
+static int rows_adjoin(const cf_correlate_plan *p) { return p->w_row == 1 && p->phases == 1; }
+
+static int64_t chunks_of(const cf_correlate_plan *p)
+{
+    return rows_adjoin(p) ? cf_ceil_div(p->red_block, CHANNELS) : p->panels;
+}
+
+static void pack_chunk(const cf_correlate_job *j, int64_t group, int64_t pass, int64_t chunk)
+{
+    for (int64_t panel = 0; panel < j->p->panels; panel++) {
+        panel_source s = source_of(j, group, pass, panel);
+        int64_t c = chunk * CHANNELS, channels = cf_min(CHANNELS, s.channels - c);
+        if (channels <= 0) return;
+        void *to = cf_at(packed_panel(&s, 0, 0, 1), c * s.mr, j->kn->size);
+        j->kn->pack(s.mr, channels, cf_at_const(s.from, c * j->p->w_red, j->kn->size), 1, j->p->w_red, s.end, to, s.mr);
+    }
+}
+
+int64_t cf_pack_weights_tasks(const cf_conv_plan *plan)
+{
+    return plan->desc.groups * plan->correlate.passes * chunks_of(&plan->correlate);
+}
+
 void cf_pack_weights_task(void *ctx, int64_t task, int thread)
 {
     const cf_correlate_job *j = ctx;
     const cf_correlate_plan *p = j->p;
-    const cf_kernels *kn = j->kn;
-    panel_source s = {.j = j, .panel = task % p->panels, .pass = task / p->panels % p->passes};
-    s.group = task / p->panels / p->passes;
-    s.c0 = cf_red_begin(p, s.pass);
-    s.channels = cf_red_begin(p, s.pass + 1) - s.c0;
-    int64_t r0 = cf_row_begin(p, s.panel), count = j->plan->desc.groups * p->w_group;
-    s.mr = cf_row_begin(p, s.panel + 1) - r0;
-    s.from = cf_at_const(j->w, s.group * p->w_group + s.c0 * p->w_red + r0 * p->w_row, kn->size);
-    s.end = cf_at_const(j->w, count, kn->size);
+    int64_t chunk = task % chunks_of(p), pass = task / chunks_of(p) % p->passes,
+            group = task / chunks_of(p) / p->passes;
+    if (rows_adjoin(p)) {
+        pack_chunk(j, group, pass, chunk);
+        return;
+    }
+    panel_source s = source_of(j, group, pass, chunk);
     int64_t outer = p->slab.axis[0].taps * (p->rows_apart ? p->slab.axis[1].taps : 1), together = cf_deal_channels(p);
     if (p->phases == 1 && (outer == 1 || s.channels == 1)) {
         pack_channels(&s, 0, s.channels, packed_panel(&s, 0, 0, p->vol));

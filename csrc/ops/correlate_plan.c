@@ -49,9 +49,7 @@ static void set_layout(cf_correlate_plan *p, const cf_conv_desc *d, const cf_ker
 
 static int fits(const cf_correlate_plan *p, const cf_kernels *kn)
 {
-    int no_slab = p->straight && p->slab.axis[0].taps == 1;
-    return (no_slab || p->red_block * p->slab.channel_size <= kn->core.slab / kn->size) &&
-           cf_buffer_size(p) <= 2 * cf_slab_max(kn);
+    return p->red_block * p->slab.channel_size <= kn->core.slab / kn->size && cf_buffer_size(p) <= 2 * cf_slab_max(kn);
 }
 
 /* Vectors of the lanes of `rows` rows, `width` points each. */
@@ -75,7 +73,8 @@ static double product_cost(const cf_correlate_plan *p, const cf_kernels *kn)
     double inside = p->inside[0] * (p->by_rows && p->rows_apart ? p->inside[1] : 1);
     double calls = (double)(tile.panels * cf_ceil_div(vectors, tile.nv)) / (double)(p->rows * vectors);
     double terms = (double)(p->red_block * p->vol) / (double)p->phases;
-    return tile.cost * inside * (p->straight ? kn->core.in_place : 1) + 100 * calls / terms;
+    int across = cf_slab_src_plane(&p->slab) * kn->size % CF_ALIGN != 0; /* lanes begin anywhere in a line */
+    return tile.cost * inside * (p->straight ? kn->core.in_place[across] : 1) + 100 * calls / terms;
 }
 
 /* Estimated cycles of the call, fitted on Zen 4: products as above; 100 a channel's slice that is packed, where reading starts

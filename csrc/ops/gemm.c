@@ -111,7 +111,8 @@ static void run_panel(const job *j, int64_t pass, int64_t panel, int64_t nv, con
     void *c = cf_at(j->c, i0 * d->n + j0, size);
     const void *init = pass == 0 && !j->bias ? zeros : NULL;
     const void *from = pass == 0 && j->bias ? cf_at_const(j->bias, j0, size) : c;
-    j->kn->tile[nv][mr](kc, a, rs, p->pack_a ? mr : d->a_cs, b, j->koff, c, d->n, init, from, pass ? d->n : 0, lanes);
+    cf_tile_fn *tile = rs == 1 ? j->kn->tile[nv][mr] : j->kn->tile_apart[nv][mr];
+    tile(kc, a, rs, p->pack_a ? mr : d->a_cs, b, j->koff, c, d->n, init, from, pass ? d->n : 0, lanes, c);
     if (pass == p->passes - 1) clamp_results(j, c, mr, lanes);
 }
 

@@ -61,6 +61,6 @@ cf_status cf_peak_tile(cf_dtype dtype, cf_isa isa, int64_t mr, int64_t nv, int64
     if (!cf_peak_has_tile(dtype, isa, mr, nv)) return CF_UNSUPPORTED;
     int64_t lanes = nv * kn->lanes;
     for (int64_t k = 0; k < kc; k++) koff[k] = (int32_t)(k * lanes);
-    for (int64_t r = 0; r < rounds; r++) kn->tile[nv][mr](kc, a, 1, mr, b, koff, y, lanes, NULL, y, lanes, lanes);
+    for (int64_t r = 0; r < rounds; r++) kn->tile[nv][mr](kc, a, 1, mr, b, koff, y, lanes, NULL, y, lanes, lanes, y);
     return CF_OK;
 }

@@ -65,9 +65,9 @@ static void multiply_run(const product *q, int64_t point, const void *u, const c
     for (int64_t i = 0; i < q->tile_panels; i++) {
         int64_t t = cf_part(q->tiles, q->tile_panels, i), mr = cf_part(q->tiles, q->tile_panels, i + 1) - t;
         void *to = cf_at(m, t * p->ld, kn->size);
-        kn->tile[q->nv][mr](r->terms, cf_at_const(v, t * p->v_row, kn->size), p->v_row, 1,
-                            cf_at_const(u, r->u * p->ld, kn->size), q->j->koff, to, p->ld, NULL, first ? first : to,
-                            first ? 0 : p->ld, q->lanes);
+        kn->tile_apart[q->nv][mr](r->terms, cf_at_const(v, t * p->v_row, kn->size), p->v_row, 1,
+                                  cf_at_const(u, r->u * p->ld, kn->size), q->j->koff, to, p->ld, NULL,
+                                  first ? first : to, first ? 0 : p->ld, q->lanes, to);
     }
 }
 

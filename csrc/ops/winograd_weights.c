@@ -128,7 +128,7 @@ static void multiply_run(const block *b, int64_t unit, int64_t panel, int64_t po
             void *to = cf_at(u, k0 * p->ld, size);
             j->of.kn->tile[nv][mr](t1 - t0, cf_at_const(v, t0 * p->v_row + k0, size), 1, p->v_row,
                                    cf_at_const(d, t0 * p->ld, size), j->of.koff, to, p->ld, zeros, to, p->ld,
-                                   nv * j->of.kn->lanes);
+                                   nv * j->of.kn->lanes, to);
         }
     }
 }

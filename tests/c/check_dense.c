@@ -18,8 +18,8 @@ static void run_tile_case(check *c, const tile_case *t)
                 sum += check_get(c, t->a, i * t->a_rs + k * t->a_cs) * check_get(c, t->b, t->koff[k] + j);
             check_put(c, expected, i * t->ldy + j, sum);
         }
-    c->kn->tile[t->nv][t->mr](t->kc, t->a, t->a_rs, t->a_cs, t->b, t->koff, t->y, t->ldy, t->init, t->from, t->ldf,
-                              t->lanes);
+    cf_tile_fn *tile = t->a_rs == 1 ? c->kn->tile[t->nv][t->mr] : c->kn->tile_apart[t->nv][t->mr];
+    tile(t->kc, t->a, t->a_rs, t->a_cs, t->b, t->koff, t->y, t->ldy, t->init, t->from, t->ldf, t->lanes, t->y);
     check_equal(c, t->y, expected, t->mr * t->ldy, "tile");
     free(expected);
 }
