@@ -31,6 +31,8 @@ SIZES += [
     "n1c3h50w50_o16k7s2p3",
     "n1c8h31w31_o9k11s4p2",
     "n1c3h30w30_o4k9s1p4",
+    "n2c2h9w41_o9k3x5s2p1x2",
+    "n1c256h14w14_o16k3s1p1",
 ]
 SIZES += ["n2c20h21w22_o11k3s1p2d2", "n1c20h21w22_o11k3s2p2d3", "n2c12h20w20_o36k3s1p1g3", "n2c9h19w18_o40k5s3p2"]
 SIZES += [

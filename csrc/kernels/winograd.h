@@ -30,8 +30,9 @@ typedef void cf_transform_fn(int64_t outer, int64_t inner, const void *src, cons
 
 /* X(name, params) of every kernel:
  *
- * unpack        dst[i*ldd + k] = src[k*lds + i],  i < m <= VL,  k < len,  and nothing else is written.
- *               Reads whole vectors of src. */
-#define CF_WINOGRAD_KERNELS(X) X(unpack, (int64_t m, int64_t len, const void *src, int64_t lds, void *dst, int64_t ldd))
+ * unpack        dst[i*ldd + k] = src[k*lds + i] + start[i],  i < m <= VL,  k < len,  and nothing else is written.
+ *               Reads whole vectors of src; without a start it is 0. */
+#define CF_WINOGRAD_KERNELS(X) \
+    X(unpack, (int64_t m, int64_t len, const void *src, int64_t lds, const void *start, void *dst, int64_t ldd))
 
 #endif

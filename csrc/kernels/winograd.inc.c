@@ -3,12 +3,14 @@
  *
  * Elements are coefficients of polynomials, points are their values: a product of polynomials is a product of values.  At
  * infinity the value is the leading coefficient.  All transforms follow from the points; those of n points are the first n - 1 of
- * a row, and infinity as the last. */
+ * a row, and infinity as the last: 0, pairs of a and -a, and in an odd number a single one.  They amplify rounding errors little, and are
+ * exact in binary with their powers (winograd.md). */
 
-static const real nodes[CF_POINTS_MAX + 1][CF_POINTS_MAX] = {[4] = {0, 1, -1},
-                                                             [5] = {0, 1, -1, (real)0.5},
-                                                             [6] = {0, 1, -1, (real)0.5, -2},
-                                                             [7] = {0, 1, -1, (real)0.5, (real)-0.5, -2}};
+static const real nodes[CF_POINTS_MAX + 1][CF_POINTS_MAX] = {
+    [4] = {0, 1, -1},
+    [5] = {0, (real)1.5, (real)-1.5, (real)0.5},
+    [6] = {0, (real)0.625, (real)-0.625, (real)1.5, (real)-1.5},
+    [7] = {0, (real)0.5, (real)-0.5, (real)1.125, (real)-1.125, (real)2.625}};
 
 CF_INLINE real power(real x, int k)
 {
@@ -18,7 +20,7 @@ CF_INLINE real power(real x, int k)
 }
 
 /* Points i and i + 1 are a and -a: their even powers are equal, their odd powers opposite. */
-CF_INLINE int opposite(int n, int i) { return i > 0 && i + 1 < n - 1 && nodes[n][i] == -nodes[n][i + 1]; }
+CF_INLINE int opposite(int n, int i) { return i % 2 == 1 && i + 1 < n - 1; }
 
 /* Values at n points of the polynomial with coefficients x[0], ..., x[len - 1]. */
 CF_INLINE void evaluate(int n, int len, const vec *x, vec *y)
@@ -71,38 +73,39 @@ CF_INLINE void scale_points(int n, const vec *x, vec *y)
     CF_UNROLL for (int i = 0; i < n; i++) y[i] = x[i] * (1 / distance(n, i));
 }
 
-/* Polynomials of the shift d[s] -> d[s + 1], applied at d: x - a and x^2 - a. */
-CF_INLINE vec less(const vec *d, real a) { return d[1] - a * d[0]; }
-CF_INLINE vec square_less(const vec *d, real a) { return d[2] - a * d[0]; }
-/* (x - 1/2)(x + 2) */
-CF_INLINE vec both(const vec *d) { return (d[2] - d[0]) + (real)1.5 * d[1]; }
+/* The polynomial of the shift d[s] -> d[s + 1] that is zero at all pairs but the one from point `but` on, applied at d: a product
+ * of x^2 - a^2. */
+CF_INLINE vec zero_at_pairs(int n, int but, const vec *d)
+{
+    real c[CF_POINTS_MAX] = {1};
+    int degree = 0;
+    CF_UNROLL for (int i = 1; i < n - 2; i += 2)
+    {
+        if (i == but) continue;
+        degree++;
+        CF_UNROLL for (int k = degree; k > 0; k--) c[k] = c[k - 1] - nodes[n][i] * nodes[n][i] * c[k];
+        c[0] *= -nodes[n][i] * nodes[n][i];
+    }
+    vec y = d[2 * degree];
+    CF_UNROLL for (int k = degree - 1; k >= 0; k--) y += c[k] * d[2 * k];
+    return y;
+}
 
-/* Point i gets the polynomial that is zero at all finite points but i, applied at d[0]; infinity that which is zero at all.
- * Common factors are applied once: e = (x^2 - 1) d. */
+/* Point i gets the polynomial that is zero at all finite points but i, applied at d[0]; infinity that which is zero at all. */
 CF_INLINE void input(int n, const vec *d, vec *y)
 {
-    const real half = (real)0.5, quarter = (real)0.25;
-    vec e[CF_POINTS_MAX], f[CF_POINTS_MAX], g[CF_POINTS_MAX];
-    CF_UNROLL for (int i = 0; i < n - 2; i++) e[i] = square_less(d + i, 1);
-    if (n == 4) {
-        y[0] = e[0], y[1] = d[2] + d[1], y[2] = d[2] - d[1];
-        y[3] = e[1];
-    } else if (n == 5) {
-        CF_UNROLL for (int i = 1; i < 3; i++) f[i] = less(d + i, half);
-        y[0] = less(e, half), y[1] = f[2] + f[1], y[2] = f[2] - f[1], y[3] = e[1];
-        y[4] = less(e + 1, half);
-    } else if (n == 6) {
-        CF_UNROLL for (int i = 1; i < 3; i++) f[i] = both(d + i);
-        y[0] = both(e), y[1] = f[2] + f[1], y[2] = f[2] - f[1], y[3] = less(e + 1, -2), y[4] = less(e + 1, half);
-        y[5] = both(e + 1);
-    } else {
-        CF_UNROLL for (int i = 1; i < 5; i++) f[i] = less(d + i, -2);
-        CF_UNROLL for (int i = 0; i < 4; i++) g[i] = less(e + i, -2);
-        const vec u = square_less(f + 1, quarter), v = square_less(f + 2, quarter);
-        y[0] = square_less(g, quarter), y[1] = v + u, y[2] = v - u, y[3] = less(g + 1, -half), y[4] = less(g + 1, half);
-        y[5] = square_less(e + 1, quarter);
-        y[6] = square_less(g + 1, quarter);
+    const int single = n % 2;
+    vec e[CF_POINTS_MAX];
+    CF_UNROLL for (int i = 0; i < n - single; i++) e[i] = single ? d[i + 1] - nodes[n][n - 2] * d[i] : d[i];
+    y[0] = zero_at_pairs(n, 0, e);
+    CF_UNROLL for (int i = 1; i < n - 2; i += 2)
+    {
+        const vec low = zero_at_pairs(n, i, e + 1), high = zero_at_pairs(n, i, e + 2);
+        y[i] = high + nodes[n][i] * low;
+        y[i + 1] = high - nodes[n][i] * low;
     }
+    if (single) y[n - 2] = zero_at_pairs(n, 0, d + 1);
+    y[n - 1] = zero_at_pairs(n, 0, e + 1);
 }
 
 /* Elements of a line before and after. */
@@ -178,11 +181,11 @@ static void copy_lines(int64_t outer, int64_t inner, const void *src, const cf_s
          CF_COPY_ENTRY(CF_OUTPUT_ADJOINT) CF_COPY_ENTRY(CF_FILTER_ADJOINT)}
 
 /* Columns [k, k + n) of all rows, n <= VL. */
-CF_INLINE void unpack_block(int64_t m, int64_t n, const real *src, int64_t lds, real *dst, int64_t ldd)
+CF_INLINE void unpack_block(int64_t m, int64_t n, const real *src, int64_t lds, vec start, real *dst, int64_t ldd)
 {
 #if VL > 1
     vec r[VL];
-    CF_UNROLL for (int k = 0; k < VL; k++) r[k] = load(src + cf_min(k, n - 1) * lds);
+    CF_UNROLL for (int k = 0; k < VL; k++) r[k] = load(src + cf_min(k, n - 1) * lds) + start;
     transpose_block(r);
     if (m == VL && n == VL) {
         CF_UNROLL for (int i = 0; i < VL; i++) store(dst + i * ldd, r[i]);
@@ -193,12 +196,14 @@ CF_INLINE void unpack_block(int64_t m, int64_t n, const real *src, int64_t lds, 
     }
 #else
     for (int64_t i = 0; i < m; i++)
-        for (int64_t k = 0; k < n; k++) dst[i * ldd + k] = src[k * lds + i];
+        for (int64_t k = 0; k < n; k++) dst[i * ldd + k] = src[k * lds + i] + start;
 #endif
 }
 
-static void CF_NAME(unpack)(int64_t m, int64_t len, const void *src, int64_t lds, void *dst, int64_t ldd)
+static void CF_NAME(unpack)(int64_t m, int64_t len, const void *src, int64_t lds, const void *start, void *dst,
+                            int64_t ldd)
 {
+    const vec from = start ? load_part(start, m) : zero();
     for (int64_t k = 0; k < len; k += VL)
-        unpack_block(m, cf_min(VL, len - k), (const real *)src + k * lds, lds, (real *)dst + k, ldd);
+        unpack_block(m, cf_min(VL, len - k), (const real *)src + k * lds, lds, from, (real *)dst + k, ldd);
 }

@@ -5,8 +5,7 @@
  *   dst = output(M),   M[point][tile][row] = sum over (piece, channel) of  U[point][piece, channel][row] * V[point][tile][source, channel]
  *   U = filter(w),   V = input(src)
  *
- * The product runs on the register tile: its rows are tiles, its lanes are destination channels.  A bias is a value at point 1,
- * whose powers are all 1. */
+ * The product runs on the register tile: its rows are tiles, its lanes are destination channels. */
 #include "../core/parallel.h"
 #include "winograd_internal.h"
 
@@ -71,10 +70,10 @@ static void multiply_run(const product *q, int64_t point, const void *u, const c
     }
 }
 
-/* Sums of CF_WINOGRAD_TERMS at most. */
+/* Sums of so many terms at most as the plan says. */
 static const void *multiply_cut(const product *q, int64_t point, const void *u, const cf_run *r, const void *first)
 {
-    int64_t cuts = cf_ceil_div(r->terms, CF_WINOGRAD_TERMS);
+    int64_t cuts = cf_ceil_div(r->terms, q->j->p->terms);
     for (int64_t c = 0; c < cuts; c++) {
         int64_t k0 = cf_part(r->terms, cuts, c), k1 = cf_part(r->terms, cuts, c + 1);
         const cf_run part = {r->v + k0, r->u + k0, k1 - k0};
@@ -84,21 +83,12 @@ static const void *multiply_cut(const product *q, int64_t point, const void *u, 
     return first;
 }
 
-/* What a sum starts with. */
-static const void *start_of(const product *q, const int64_t point[3])
-{
-    const cf_winograd_job *j = q->j;
-    for (int i = 0; i < 3; i++)
-        if (point[i] != (j->p->axis[i].n > 1)) return j->zeros;
-    return j->bias ? cf_at_const(j->bias, q->group * j->p->rows + q->row0, j->kn->size) : j->zeros;
-}
-
 /* All pieces of a phase that have anything at a point. */
 static void multiply_point(const product *q, const int64_t phase[3], const int64_t point[3], int64_t index,
                            const void *u)
 {
     cf_run runs[CF_RUNS_MAX];
-    const void *first = start_of(q, point);
+    const void *first = q->j->zeros;
     int64_t count = cf_winograd_runs(q->j->p, phase, point, q->j->p->red, runs);
     for (int64_t i = 0; i < count; i++) first = multiply_cut(q, index, u, &runs[i], first);
     if (count == 0) multiply_run(q, index, u, &(cf_run){0, 0, 0}, first);

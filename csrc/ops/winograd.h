@@ -13,9 +13,12 @@ typedef struct {
     int64_t points, sources, pieces, phases; /* of all axes; pieces of a phase at most */
     int64_t box[3], boxes[3], box_tiles, all_boxes; /* a box: tiles of an image that share a slab */
     int64_t batches, batch_boxes, batch_tiles; /* a batch: boxes that are multiplied together, at most */
+    int64_t terms; /* of a sum at most */
     int64_t mr, nv, panels,
         ld; /* a tile of the product; rows are cut into panels of nv vectors or one less, ld reals apart */
-    int64_t v_source, v_row, v_plane; /* V[point][tile][source][channel] */
+    int64_t v_blocks, v_source; /* vectors of a tile at a point, terms of a source */
+    int64_t v_row, v_plane; /* V[point][tile][source][channel] */
+    int64_t v_next; /* reals from a source to the next, or of few channels from a vector to the next */
     int64_t u_piece, u_plane, u_size; /* U[phase][point][piece][channel][ld] of a panel; channels of a piece */
     int64_t m_plane; /* M[point][tile][ld] */
     int64_t channels; /* whose filters are transformed together */

@@ -47,7 +47,7 @@ static double lines_of(const cf_pieces a[3], const int64_t before[3], const int6
 typedef struct {
     const cf_winograd_plan *p;
     const cf_kernels *kn;
-    double tiles, blocks, vectors; /* of a group; vectors of channels of the source, of the destination */
+    double tiles, vectors; /* of a group; vectors of channels of the destination */
     int64_t n[3], m[3], r[3];
 } job;
 
@@ -86,7 +86,7 @@ static int64_t sums_of(const cf_winograd_plan *p)
                     runs = adjoin ? u.runs : runs * u.used;
                     adjoin = adjoin && u.used == u.of;
                 }
-                sums += runs ? runs * cf_ceil_div(used * p->red, runs * CF_WINOGRAD_TERMS) : 1;
+                sums += runs ? runs * cf_ceil_div(used * p->red, runs * p->terms) : 1;
             }
     return sums;
 }
@@ -106,10 +106,13 @@ static double input_cost(const job *j)
 {
     const cf_winograd_plan *p = j->p;
     double span = 1, bytes = (double)(p->points * p->v_plane * j->kn->size);
-    for (int i = 0; i < 3; i++) span *= (double)cf_pieces_span(&p->axis[i], p->box[i]);
-    double lines = (double)p->sources * lines_of(p->axis, j->m, j->n, 0);
-    double far = (double)(p->sources * p->points) * (p->keep_source ? 1 : beyond(bytes, (double)j->kn->core.l2));
-    return j->tiles * j->blocks * (lines * TRANSFORM + span / (double)p->box_tiles * TRANSPOSE + far * FAR);
+    for (int i = 0; i < 3; i++) span *= (double)cf_winograd_span(p, i, j->kn->lanes);
+    double lines = lines_of(p->axis, j->m, j->n, 0);
+    double far = (double)p->points * (p->keep_source ? 1 : beyond(bytes, (double)j->kn->core.l2));
+    double loaded =
+        (double)(cf_mixes_sources(p, j->kn->lanes) ? p->v_blocks : cf_ceil_div(p->red, j->kn->lanes)) * span;
+    return j->tiles *
+           ((double)p->v_blocks * (lines * TRANSFORM + far * FAR) + loaded / (double)p->box_tiles * TRANSPOSE);
 }
 
 static double output_cost(const job *j)
@@ -130,7 +133,7 @@ static double filter_cost(const job *j)
 double cf_winograd_cost(const cf_winograd_plan *p, const cf_conv_desc *d, const cf_kernels *kn, int threads)
 {
     int64_t blocks = cf_ceil_div(p->red, kn->lanes), whole[3];
-    job j = {.p = p, .kn = kn, .blocks = (double)blocks, .vectors = (double)cf_ceil_div(p->rows, kn->lanes)};
+    job j = {.p = p, .kn = kn, .vectors = (double)cf_ceil_div(p->rows, kn->lanes)};
     for (int i = 0; i < 3; i++) {
         const cf_pieces *a = &p->axis[i];
         whole[i] = cf_tiles_along(a, a->tiles);

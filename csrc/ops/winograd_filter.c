@@ -193,7 +193,7 @@ void cf_winograd_filter_adjoint(const cf_winograd_job *j, int64_t group, int64_t
             piece_job t = piece_job_of(j, cf_min(p->channels, channels - c), scratch);
             each_piece(&t, gather_piece, c, cf_at(u, (v - v0) * lanes, size));
             int64_t at = group * p->w_group + v * lanes * p->w_row + (c0 + c) * p->vol;
-            j->kn->unpack(cf_min(lanes, p->rows - v * lanes), t.channels * p->vol, t.packed, lanes,
+            j->kn->unpack(cf_min(lanes, p->rows - v * lanes), t.channels * p->vol, t.packed, lanes, NULL,
                           cf_at(j->to.dst, at, size), p->w_row);
         }
 }

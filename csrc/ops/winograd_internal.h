@@ -5,9 +5,12 @@
 #include "blocking.h"
 #include "conv_internal.h"
 
-/* Terms that are summed before they are added to others: error grows with the length of a sum, and with 128 terms it stays
+/* Terms at most that are summed before they are added to others, for the error of a sum grows with its length: with 128 it stays
  * below that of a plain sum of all of them. */
 enum { CF_WINOGRAD_TERMS = 128 };
+
+/* Reals of a vector of any instruction set and dtype. */
+enum { CF_LANES_MAX = 16 };
 
 /* Vectors at (d, h, w): strides in reals, extents. */
 typedef struct {
@@ -87,13 +90,26 @@ int64_t cf_filter_size(const cf_winograd_plan *p, int64_t channels, int64_t lane
 
 /* winograd_slab.c: parts of `lanes` channels of an array of `size` points, whose first is at `channel`, from and to slabs.
  * Of the layout, image does not count.
- * Loading gives zeros outside of the array, and reads whole vectors below `end`; storing leaves them out, and applies the epilogue.
+ * Loading gives zeros outside of the array, and reads whole vectors below `end`; storing leaves them out, adds the bias and applies the epilogue.
  */
 void cf_winograd_load(const cf_kernels *kn, const void *channel, int64_t lanes, const cf_layout *layout,
                       const void *end, const int64_t size[3], const int64_t start[3], const int64_t span[3],
                       void *slab);
 void cf_winograd_store(const cf_winograd_job *j, const void *slab, const int64_t span[3], const int64_t start[3],
                        const int64_t size[3], int64_t image, int64_t channel, int64_t lanes);
+
+/* Whether the channels are so few that those of all sources share vectors. */
+static inline int cf_mixes_sources(const cf_winograd_plan *p, int64_t lanes)
+{
+    return p->red < lanes && p->sources > 1;
+}
+
+/* Positions of a box in a slab, along an axis. */
+static inline int64_t cf_winograd_span(const cf_winograd_plan *p, int axis, int64_t lanes)
+{
+    const cf_pieces *a = &p->axis[axis];
+    return cf_mixes_sources(p, lanes) ? cf_pieces_read(a, p->box[axis]) : cf_pieces_span(a, p->box[axis]);
+}
 
 /* V of vector `block` of the channels of a group, of the tiles of a box: `to` is the place of its first. */
 void cf_winograd_source(const cf_winograd_job *j, int64_t group, const cf_box *box, int64_t block,

@@ -24,14 +24,24 @@ enum { THREAD_BYTES = 6 * 1024 * 1024 };
 /* The choice decides the order of additions, so it is made for this number of threads whatever theirs is. */
 enum { CHOICE_THREADS = 2 };
 
-/* Direct convolution is more accurate, so it is kept where little would be gained.  The coarser model of backward-weights asks too much for
+/* Direct convolution is more accurate, so it is kept where little would be gained: with 1.04 the gradient of the input of a 7x7 of
+ * stride 2, 3 to 64 channels, took 1.2 times as long as directly.  The coarser model of backward-weights asks too much for
  * Winograd's: of 75 random layers 9 were over 5 % slower than the faster algorithm with 0.9, 16 with 1.1 (Zen 3). */
-static const double MARGIN = 1.04, WEIGHTS_MARGIN = 0.9;
+static const double MARGIN = 1.08, WEIGHTS_MARGIN = 0.9;
 
-/* Error of an axis by its points, in root mean square relative to that of a plain sum: measured in 1D, 3 taps, 64 channels,
- * normal data.  Errors of axes multiply, those of two axes of 7 and 6 points would exceed the promise. */
-static const double error_of[CF_POINTS_MAX + 1] = {0, 1, 0, 0, 0.8, 1.5, 1.7, 2.5};
-static const double ERROR = 3;
+/* How much the transforms of so many points amplify the rounding errors of a product, in root mean square, of 3 and 4 taps
+ * (winograd.md derives it from the points; of 2 it is a tenth more).  Those of axes multiply.  In float a unit of it was
+ * measured to be an error of 2.1e-7 with sums of CF_WINOGRAD_TERMS, and of 1.6e-7 with half as long ones, which serve from HALVED
+ * on: a fifth of the promise is in reserve. */
+static const double amplified[CF_POINTS_MAX + 1] = {0, 1, 0, 0, 1.3, 2.1, 2.2, 3.8};
+static const double AMPLIFIED = 15, HALVED = 11;
+
+static double amplification(const cf_pieces axis[3])
+{
+    double all = 1;
+    for (int i = 0; i < 3; i++) all *= amplified[axis[i].n];
+    return all;
+}
 
 static int64_t product_of(const cf_pieces axis[3], int which)
 {
@@ -79,9 +89,12 @@ static void lay_out(cf_winograd_plan *p, const cf_kernels *kn, int64_t channels,
     p->sources = product_of(p->axis, SOURCES);
     p->pieces = product_of(p->axis, PIECES);
     p->phases = product_of(p->axis, PHASES);
+    p->terms = amplification(p->axis) < HALVED ? CF_WINOGRAD_TERMS : CF_WINOGRAD_TERMS / 2;
     int64_t whole = cf_round_up(channels, kn->lanes), vectors = cf_ceil_div(p->rows, kn->lanes);
-    p->v_source = channels < kn->lanes ? channels : whole;
-    p->v_row = (p->sources - 1) * p->v_source + whole;
+    p->v_source = cf_mixes_sources(p, kn->lanes) ? channels : whole;
+    p->v_blocks = cf_ceil_div(p->sources * p->v_source, kn->lanes);
+    p->v_row = p->v_blocks * kn->lanes;
+    p->v_next = cf_round_up(p->v_source, kn->lanes);
     p->nv = cf_choose_tile(kn, rows, vectors).nv;
     p->mr = cf_ceil_div(rows, cf_choose_tile(kn, rows, p->nv).panels);
     p->panels = cf_ceil_div(vectors, p->nv);
@@ -104,7 +117,7 @@ static int64_t cut_axis(cf_winograd_plan *p, int i, int64_t most)
 static int64_t slab_size(const cf_winograd_plan *p, int64_t lanes)
 {
     int64_t size = lanes;
-    for (int i = 0; i < 3; i++) size *= cf_pieces_span(&p->axis[i], p->box[i]);
+    for (int i = 0; i < 3; i++) size *= cf_winograd_span(p, i, lanes);
     return size;
 }
 
@@ -208,9 +221,7 @@ static void plan_correlation(cf_conv_plan *plan, const cf_kernels *kn)
 
 static int is_allowed(const cf_winograd_plan *p, cf_dtype dtype)
 {
-    double error = 1;
-    for (int i = 0; i < 3; i++) error *= error_of[p->axis[i].n];
-    return product_of(p->axis, POINTS) > 1 && (dtype == CF_F64 || error <= ERROR);
+    return product_of(p->axis, POINTS) > 1 && (dtype == CF_F64 || amplification(p->axis) <= AMPLIFIED);
 }
 
 /* The cost of pieces; 0 if they are not allowed. */
@@ -263,11 +274,11 @@ static void cut_batches(cf_winograd_plan *p, const cf_conv_desc *d, const cf_ker
     int64_t most = cf_min(CF_WINOGRAD_TERMS, cf_max(BATCH_TILES, WEIGHTS_BATCH_BYTES / tile));
     cut_tiles(p, d, kn, most, weights_slab(kn), 1);
     /* a source at a time is read in order; few channels lie beside those of the other sources */
-    if (p->u_piece >= kn->lanes) {
+    if (!cf_mixes_sources(p, kn->lanes)) {
         p->v_row = p->v_source;
-        p->v_source *= p->batch_tiles;
+        p->v_source = p->v_next = p->v_source * p->batch_tiles;
     }
-    p->v_plane = cf_odd_lines(p->u_piece < kn->lanes ? p->batch_tiles * p->v_row : p->sources * p->v_source, kn->size);
+    p->v_plane = cf_odd_lines(p->v_blocks * kn->lanes * p->batch_tiles, kn->size);
     p->unit_size = p->points * (p->channel_panels * p->v_plane + p->panels * p->m_plane);
 }
 

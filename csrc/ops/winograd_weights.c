@@ -110,12 +110,12 @@ typedef struct {
     void *u; /* of each panel of rows */
 } block;
 
-/* One run of pieces at a point by a panel of rows, over the tiles of one unit, in sums of CF_WINOGRAD_TERMS at most. */
+/* One run of pieces at a point by a panel of rows, over the tiles of one unit, in sums of so many terms at most as the plan says. */
 static void multiply_run(const block *b, int64_t unit, int64_t panel, int64_t point, const cf_run *r)
 {
     const job *j = b->j;
     const cf_winograd_plan *p = j->of.p;
-    int64_t size = j->of.kn->size, tiles = j->tiles[unit % p->batches], cuts = cf_ceil_div(tiles, CF_WINOGRAD_TERMS);
+    int64_t size = j->of.kn->size, tiles = j->tiles[unit % p->batches], cuts = cf_ceil_div(tiles, p->terms);
     int64_t nv = first_vector(j, panel + 1) - first_vector(j, panel), panels = cf_ceil_div(r->terms, p->mr);
     const void *v = cf_at_const(v_of(j, unit, b->channel_panel), point * p->v_plane + r->v, size);
     const void *d = cf_at_const(d_of(j, unit, panel), point * p->m_plane, size);

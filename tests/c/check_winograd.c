@@ -79,10 +79,14 @@ void check_unpack(check *c)
             int64_t lds = vl + check_random(c, 0, 2), ldd = len + check_random(c, 0, 2), size = (m - 1) * ldd + len;
             void *src = check_array(c, (len - 1) * lds + vl), *dst = check_array(c, size);
             void *expected = check_copy(c, dst, size);
+            void *start = len % 2 ? check_array(c, m) : NULL;
             for (int64_t i = 0; i < m; i++)
-                for (int64_t k = 0; k < len; k++) check_put(c, expected, i * ldd + k, check_get(c, src, k * lds + i));
-            c->kn->unpack(m, len, src, lds, dst, ldd);
+                for (int64_t k = 0; k < len; k++)
+                    check_put(c, expected, i * ldd + k,
+                              check_get(c, src, k * lds + i) + (start ? check_get(c, start, i) : 0));
+            c->kn->unpack(m, len, src, lds, start, dst, ldd);
             check_equal(c, dst, expected, size, "unpack");
+            free(start);
             free(src);
             free(dst);
             free(expected);
