@@ -34,7 +34,7 @@ cdef extern from "cnnfast.h" nogil:
     ctypedef struct cf_gemm_plan:
         cf_gemm_desc desc
         cf_options options
-        int64_t workspace_bytes
+        int64_t nv, panels, dots, workspace_bytes
     cf_status cf_gemm_plan_init(cf_gemm_plan *plan, const cf_gemm_desc *desc, const cf_options *options)
     void cf_gemm(const cf_gemm_plan *plan, const void *a, const void *b, const void *bias, void *c, void *workspace)
 
@@ -75,6 +75,8 @@ cdef extern from "cnnfast.h" nogil:
         int64_t sources, phases, batches, batch_tiles, mr, nv
         int keep_source
         int64_t filter_bytes, v_at, u_at, thread_bytes
+    ctypedef struct cf_product_plan:
+        cf_gemm_plan gemm
     ctypedef struct cf_conv_plan:
         cf_conv_desc desc
         cf_options options
@@ -83,6 +85,8 @@ cdef extern from "cnnfast.h" nogil:
         cf_depthwise_plan depthwise
         int by_winograd
         cf_winograd_plan winograd
+        int is_product
+        cf_product_plan product
         cf_correlate_plan correlate
         cf_weights_plan weights
         int lanes_are_points

@@ -101,6 +101,11 @@ def _spans(kernel: Ints, dilation: Ints) -> Ints:
     return tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
 
 
+def _covered(shape: Ints, window: Ints) -> Ints:
+    """Images of the size of a window."""
+    return (*shape[: -len(window)], *window)
+
+
 def _padding(d: Draw, rank: int) -> Any:
     """Beyond PyTorch if exact, for then it is not PyTorch that gives the result."""
     if d.exact and d.one(False, True):
@@ -116,7 +121,10 @@ def conv(rank: int, d: Draw) -> Problem:
     padding = _padding(d, rank)
     stride = 1 if padding == "same" and not d.exact else d.each(rank, 1, 1, 2, 3)
     arguments = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    x, w = d.array(*d.images(inputs, _spans(kernel, dilation))), d.array(outputs, inputs // groups, *kernel)
+    shape = d.images(inputs, _spans(kernel, dilation))
+    if d.one(*[False] * 7, True):
+        shape, arguments = _covered(shape, kernel), arguments | {"padding": 0, "dilation": 1}
+    x, w = d.array(*shape), d.array(outputs, inputs // groups, *kernel)
     return Problem(f"conv{rank}d", {"input": x, "weight": w, "bias": d.maybe(outputs)}, arguments)
 
 
@@ -133,7 +141,10 @@ def conv_transpose(rank: int, d: Draw) -> Problem:
     }
     w = d.array(inputs, outputs // groups, *d.axes(rank, 1, 2, 3, 3, 5, *[7, 11] * few))
     # No padding takes all of 5 points: PyTorch refuses that for some dtypes only.
-    x = d.array(*d.images(inputs, (6,) * rank))
+    shape = d.images(inputs, (6,) * rank)
+    if d.one(*[False] * 7, True):
+        shape, arguments = _covered(shape, (1,) * rank), arguments | {"padding": 0, "output_padding": 0}
+    x = d.array(*shape)
     if x.size == 0:
         arguments["output_padding"] = 0  # which PyTorch does not check for an empty batch
     return Problem(f"conv_transpose{rank}d", {"input": x, "weight": w, "bias": d.maybe(outputs)}, arguments)

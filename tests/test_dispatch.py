@@ -47,7 +47,8 @@ def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generato
         ((2, 32, 20, 20), (64, 32, 3, 3), 1),
     ]
     narrow = [((2, 1, 20, 40), (1, 1, 3, 3), 0), ((2, 1, 1, 96), (1, 1, 1, 31), 15)]
-    problems += [geometry.conv("conv2d", 2, x, w, None, 1, padding, 1, 1) for x, w, padding in wide + narrow]
+    covered = [((2, 16, 5, 5), (120, 16, 5, 5), 0), ((50, 40, 1, 1), (30, 40, 1, 1), 0)]
+    problems += [geometry.conv("conv2d", 2, x, w, None, 1, padding, 1, 1) for x, w, padding in wide + narrow + covered]
     for problem in problems:
         for which in (_core.FORWARD, _core.BACKWARD_DATA, _core.BACKWARD_WEIGHTS):
             info = _core.ConvPlan(which, problem, isa, 2, False, True).info()
@@ -58,7 +59,8 @@ def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generato
             seen.add(("lanes", info["lanes"]))
             seen.add(("direct", info.get("direct")))
             seen.add(("parts", info.get("parts", 1) > 1))
-    lanes = {("lanes", kind) for kind in ("source", "slab", "channels", "channels x taps", "points")}
+    kinds = ("source", "slab", "channels", "channels x taps", "points", "columns", "terms")
+    lanes = {("lanes", kind) for kind in kinds}
     if _core.lanes(isa)[0] == 1:
         lanes.discard(("lanes", "channels x taps"))
     depthwise = {("depthwise", kind) for kind in ("source", "slab", "folded", "rows")}

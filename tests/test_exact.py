@@ -140,6 +140,9 @@ CONVOLUTIONS += [
 ]
 CONVOLUTIONS += ["n2c40h8w8_t24k4s2p1", "n2c16w300_t8k5s3p1a2", "n1c8d4h5w6_t12k3s2p1a1", "n1c24h20w20_t24k3s1p1d2g2"]
 CONVOLUTIONS += ["n1c2w6000_o3k5000s1p0", "n1c1h70w66_o2k65s1p0", "n64c3h7w7_o64k7s1p0"]
+# Kernels that cover the input.
+CONVOLUTIONS += ["n30c16h5w5_o40k5s1p0", "n13c7w9_o33k9s2p0", "n14c130h1w1_o17k1s1p0", "n3c4d2h3w4_o150k2x3x4s1p0"]
+CONVOLUTIONS += ["n20c50h1w1_t6k4s1p0", "n40c5w1_t300k1s1p0"]
 # Tails of tiles, sums longer than a pass, nothing at all.
 LINEAR = ["n1c1_o1", "n1c400_o120", "n5c17_o33", "n64c256_o10", "n7c2500_o19", "n130c300_o200"]
 POOLS = {

@@ -47,6 +47,7 @@ cdef dict conv_info(const cf_conv_plan *plan):
     cdef const cf_weights_plan *w = &plan.weights
     cdef const cf_points_plan *p = &plan.points
     cdef const cf_depthwise_plan *s = &plan.depthwise
+    cdef const cf_gemm_plan *g = &plan.product.gemm
     info = {
         "pass": _PASSES[<int>plan.pass_],
         "algorithm": "winograd" if plan.by_winograd else "direct",
@@ -61,7 +62,10 @@ cdef dict conv_info(const cf_conv_plan *plan):
         return info
     if plan.by_winograd:
         return info | winograd_info(&plan.winograd)
-    if plan.lanes_are_points:
+    if plan.is_product:
+        rows, nv, panels = g.desc.m, g.dots or g.nv, g.panels
+        info["lanes"] = "terms" if g.dots else "columns"
+    elif plan.lanes_are_points:
         rows, nv, panels = p.rows, p.nv, p.panels
         info.update(lanes="points", units=p.units, parts=p.parts)
     elif plan.pass_ == CF_BACKWARD_WEIGHTS:

@@ -23,9 +23,12 @@ cf_status cf_conv_plan_init(cf_conv_plan *plan, cf_conv_pass pass, const cf_conv
     plan->dst = pass == CF_BACKWARD_DATA ? x : y;
     plan->is_depthwise = !desc->channels_last && cf_is_depthwise(desc);
     if (plan->is_depthwise) return cf_depthwise_plan_init(plan, kn);
-    int direct = options->exact || algorithm == CF_DIRECT;
+    int product = cf_is_product(desc);
+    int direct = options->exact || algorithm == CF_DIRECT || (product && algorithm == CF_AUTO);
     plan->by_winograd = !direct && cf_winograd_plan_init(plan, kn, algorithm);
     if (plan->by_winograd) return CF_OK;
+    plan->is_product = product;
+    if (product) return cf_product_plan_init(plan, kn);
     return pass == CF_BACKWARD_WEIGHTS ? cf_weights_plan_init(plan, kn) : cf_correlate_plan_init(plan, kn);
 }
 

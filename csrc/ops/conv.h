@@ -12,6 +12,7 @@
 #define CF_CONV_H
 #include "../cnnfast.h"
 #include "depthwise.h"
+#include "gemm.h"
 #include "layout.h"
 #include "winograd.h"
 
@@ -65,6 +66,12 @@ typedef struct {
     int64_t slab_size, acc_size; /* reals: of an image, of a part */
 } cf_points_plan;
 
+/* Any pass where there is one output point: a product of matrices, see conv_product.c. */
+typedef struct {
+    cf_gemm_plan gemm;
+    int64_t bias_at; /* offset in the workspace */
+} cf_product_plan;
+
 typedef struct {
     cf_conv_desc desc;
     cf_options options;
@@ -74,6 +81,8 @@ typedef struct {
     cf_depthwise_plan depthwise;
     int by_winograd; /* `winograd` is the plan, else the direct ones are */
     cf_winograd_plan winograd;
+    int is_product; /* `product` is the plan */
+    cf_product_plan product;
     cf_correlate_plan correlate;
     cf_weights_plan weights;
     int lanes_are_points; /* in backward-weights: `points` is the plan, else `weights` */

@@ -36,6 +36,12 @@ void cf_depthwise_run(const cf_conv_plan *plan, const cf_kernels *kn, const void
                       const cf_target *to, void *workspace);
 void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
                               void *workspace);
+/* conv_product.c: whether a problem is one, and the same of it; w is dy and to->dst is dw in backward-weights. */
+int cf_is_product(const cf_conv_desc *d);
+cf_status cf_product_plan_init(cf_conv_plan *plan, const cf_kernels *kn);
+void cf_product_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *src, const void *w, const void *bias,
+                    const cf_target *to, void *workspace);
+
 /* winograd_plan.c: 0 where it does not apply or, if the choice is free, is not expected to be faster than direct convolution. */
 int cf_winograd_plan_init(cf_conv_plan *plan, const cf_kernels *kn, cf_algorithm algorithm);
 void cf_winograd_run(const cf_conv_plan *plan, const void *src, const void *w, const void *bias, const cf_target *to,

@@ -260,6 +260,10 @@ void cf_conv_backward_weights(const cf_conv_plan *plan, const void *x, const voi
         cf_depthwise_weights_run(plan, j.kn, x, dy, dw, workspace);
         return;
     }
+    if (plan->is_product) {
+        cf_product_run(plan, j.kn, dy, x, NULL, &(cf_target){.dst = dw, .channels = plan->desc.ic}, workspace);
+        return;
+    }
     if (plan->lanes_are_points) {
         cf_points_run(plan, j.kn, x, dy, dw, workspace);
         return;

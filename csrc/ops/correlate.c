@@ -288,6 +288,10 @@ static void correlate(const cf_conv_plan *plan, const void *src, const void *w, 
         cf_depthwise_run(plan, job.kn, src, w, bias, &to, workspace);
         return;
     }
+    if (plan->is_product) {
+        cf_product_run(plan, job.kn, src, w, bias, &to, workspace);
+        return;
+    }
     job.packed = cf_packed_weights(plan, src, w, &to, cf_at(workspace, plan->packed_at, 1));
     job.zeros = cf_at(workspace, plan->zeros_at, 1);
     job.thread_base = cf_at(workspace, plan->thread_at, 1);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* c = a b + bias: rows of a are broadcast, a lane block of b is packed by the task that uses it.  Where the few rows of
  * a do not repay that, and the rows of a and the columns of b are adjacent, their products are summed along k. */
-#include "gemm.h"
 #include <math.h>
 #include "../core/kernels.h"
 #include "../core/parallel.h"
 #include "blocking.h"
+#include "gemm.h"
 
 /* Lane blocks from which on packing a pays; us packed and not, m x n x k, 2 threads: 64x120x400 43 and 33, 256x256x256
  * 170 and 151, 512x512x512 1243 and 1187, but 64x1024x1024 779 and 941, 128x1000x2048 2717 and 3057 (Zen 4). */

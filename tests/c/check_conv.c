@@ -3,6 +3,20 @@
  * promise. */
 #include "check.h"
 
+/* One output point of a kernel as large as the input. */
+static void cover(check *c, cf_conv_desc *d)
+{
+    d->n = check_random(c, 1, 20);
+    d->ic /= d->groups;
+    d->oc /= d->groups;
+    d->groups = 1;
+    for (int i = 0; i < 3; i++) {
+        d->in[i] = d->kernel[i];
+        d->pad[i] = 0;
+        d->dil[i] = d->out[i] = 1;
+    }
+}
+
 static cf_conv_desc random_problem(check *c, cf_dtype dtype)
 {
     cf_conv_desc d = {.dtype = dtype, .n = check_random(c, 1, 4), .groups = check_random(c, 1, 3)};
@@ -21,6 +35,7 @@ static cf_conv_desc random_problem(check *c, cf_dtype dtype)
         if (d.in[i] + d.pad[i] + high < window) d.in[i] = window;
         d.out[i] = (d.in[i] + d.pad[i] + high - window) / d.stride[i] + 1;
     }
+    if (check_random(c, 0, 7) == 0) cover(c, &d);
     return d;
 }
 
