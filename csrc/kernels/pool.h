@@ -16,8 +16,9 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
 
 /* X(name, params) of every kernel; q < n, r < rows, t < taps, rows > 0:
  *
- * reduce_rows        y[l*ldy + q] = op over r of x[l*step + r*ldx + q], and over itself unless `start`;  l < lines
- * reduce_rows_index  the maximum, with at[l*ldy + q] = its index; x[i] has the index index0 + i
+ * reduce_rows        y[l*ldy + q] = op over z < slices and r of x[l*step + z*lds + r*ldx + q];  l < lines
+ * reduce_rows_index  the maximum over r, and over itself unless `start`, with at[l*ldy + q] = its index; x[i] has the index
+ *                    index0 + i
  * reduce_taps        y[r*n + q] = op over t of x[r*ldx + q*step + t*dil]; a sum / divisor
  * reduce_taps_index  the maximum, with index[r*n + q] = base + its index, -1 if that is nowhere; x[i] has index at[i]
  * reduce_spans       y[q] = op over start[q] <= i < end[q] of x[i], no span being empty
@@ -31,8 +32,8 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * power              y[q] = (factor * x[q]) ^ exponent
  * power_backward     dx[q] = dy[q] * d power / d x[q], but 0 where x[q] is 0 if `flat_at_zero` */
 #define CF_POOL_KERNELS(X)                                                                                             \
-    X(reduce_rows, (cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const void *x, int64_t ldx,      \
-                    int64_t step, void *y, int64_t ldy))                                                               \
+    X(reduce_rows, (cf_pool_op op, int64_t lines, int64_t n, int64_t slices, int64_t lds, int64_t rows, int64_t ldx,   \
+                    const void *x, int64_t step, void *y, int64_t ldy))                                                \
     X(reduce_rows_index, (int start, int64_t lines, int64_t n, int64_t rows, const void *x, int64_t ldx, int64_t step, \
                           int64_t index0, void *y, void *at, int64_t ldy))                                             \
     X(reduce_taps, (cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x,    \

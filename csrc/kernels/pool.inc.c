@@ -26,58 +26,73 @@ CF_INLINE vec combine_lanes(cf_pool_op op, vec a, vec b) { return op == CF_POOL_
 
 /* ---- down the rows */
 
-/* Lanes of y from `rows` rows of x, or of y and them; of rows that lie apart in the source, those that come later are fetched. */
-CF_INLINE vec column_of(cf_pool_op op, int start, int64_t rows, int apart, const real *x, int64_t ldx, const real *y)
+/* Vectors that are reduced together. */
+enum { CF_ROW_BLOCK = 4 };
+
+/* So many vectors, each the reduction of `rows` rows of `slices` slices; of rows that lie apart in the source, those that come later
+ * are fetched. */
+CF_INLINE void columns_of(cf_pool_op op, int nv, int64_t slices, int64_t lds, int64_t rows, int64_t ldx, int apart,
+                          const real *x, real *y)
 {
-    vec v = load(start ? x : y);
-    if (apart && start) __builtin_prefetch(x + ROWS_AHEAD);
-    for (int64_t r = start; r < rows; r++) {
-        v = combine_lanes(op, v, load(x + r * ldx));
-        if (apart || r == rows - 1) __builtin_prefetch(x + r * ldx + ROWS_AHEAD);
-    }
-    return v;
+    vec v[CF_ROW_BLOCK];
+    CF_UNROLL for (int k = 0; k < nv; k++) v[k] = load(x + k * VL);
+    for (int64_t z = 0; z < slices; z++)
+        for (int64_t r = 0; r < rows; r++) {
+            const real *row = x + z * lds + r * ldx;
+            if (apart || r == rows - 1) __builtin_prefetch(row + ROWS_AHEAD);
+            if (nv * VL > CF_ALIGN / CF_REAL_BYTES && (apart || r == rows - 1))
+                __builtin_prefetch(row + CF_ALIGN / CF_REAL_BYTES + ROWS_AHEAD);
+            if (z == 0 && r == 0) continue;
+            CF_UNROLL for (int k = 0; k < nv; k++) v[k] = combine_lanes(op, v[k], load(row + k * VL));
+        }
+    CF_UNROLL for (int k = 0; k < nv; k++) store(y + k * VL, v[k]);
 }
 
 /* Lines shorter than a vector. */
-CF_INLINE void short_row(cf_pool_op op, int start, int64_t n, int64_t rows, const real *x, int64_t ldx, real *y)
+CF_INLINE void short_row(cf_pool_op op, int64_t n, int64_t slices, int64_t lds, int64_t rows, int64_t ldx,
+                         const real *x, real *y)
 {
-    for (int64_t q = 0; q < n; q++) {
-        real v = start ? x[q] : y[q];
-        for (int64_t r = start; r < rows; r++) v = combine(op, v, x[r * ldx + q]);
-        y[q] = v;
-    }
+    vec v = load_part(x, n);
+    for (int64_t z = 0; z < slices; z++)
+        for (int64_t r = z == 0; r < rows; r++) v = combine_lanes(op, v, load_part(x + z * lds + r * ldx, n));
+    store_part(y, v, n);
 }
 
-/* The last vector of a line ends where the line does; it is made before others change what it is made of. */
-CF_INLINE void rows_of(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const real *x, int64_t ldx,
-                       int64_t step, real *y, int64_t ldy)
+/* The last vectors of a line end where the line does. */
+CF_INLINE void rows_of(cf_pool_op op, int64_t lines, int64_t n, int64_t slices, int64_t lds, int64_t rows, int64_t ldx,
+                       const real *x, int64_t step, real *y, int64_t ldy)
 {
     const int apart = step > ldx;
+    const int64_t block = CF_ROW_BLOCK * VL;
     for (int64_t l = 0; l < lines; l++, x += step, y += ldy) {
-        if (n < VL) {
-            short_row(op, start, n, rows, x, ldx, y);
-            continue;
-        }
-        vec last = column_of(op, start, rows, apart, x + n - VL, ldx, y + n - VL);
-        for (int64_t q = 0; q + VL < n; q += VL) store(y + q, column_of(op, start, rows, apart, x + q, ldx, y + q));
-        store(y + n - VL, last);
+        if (n < VL) short_row(op, n, slices, lds, rows, ldx, x, y);
+        else if (n < block)
+            for (int64_t q = 0; q < n; q += VL) {
+                int64_t at = cf_min(q, n - VL);
+                columns_of(op, 1, slices, lds, rows, ldx, apart, x + at, y + at);
+            }
+        else
+            for (int64_t q = 0; q < n; q += block) {
+                int64_t at = cf_min(q, n - block);
+                columns_of(op, CF_ROW_BLOCK, slices, lds, rows, ldx, apart, x + at, y + at);
+            }
     }
 }
 
 /* Two and three rows are met most, and faster where the compiler knows. */
-CF_INLINE void some_rows_of(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const real *x,
-                            int64_t ldx, int64_t step, real *y, int64_t ldy)
+CF_INLINE void some_rows_of(cf_pool_op op, int64_t lines, int64_t n, int64_t slices, int64_t lds, int64_t rows,
+                            int64_t ldx, const real *x, int64_t step, real *y, int64_t ldy)
 {
-    if (start && rows == 2) rows_of(op, 1, lines, n, 2, x, ldx, step, y, ldy);
-    else if (start && rows == 3) rows_of(op, 1, lines, n, 3, x, ldx, step, y, ldy);
-    else rows_of(op, start, lines, n, rows, x, ldx, step, y, ldy);
+    if (slices == 1 && rows == 2) rows_of(op, lines, n, 1, 0, 2, ldx, x, step, y, ldy);
+    else if (slices == 1 && rows == 3) rows_of(op, lines, n, 1, 0, 3, ldx, x, step, y, ldy);
+    else rows_of(op, lines, n, slices, lds, rows, ldx, x, step, y, ldy);
 }
 
-static void CF_NAME(reduce_rows)(cf_pool_op op, int start, int64_t lines, int64_t n, int64_t rows, const void *x,
-                                 int64_t ldx, int64_t step, void *y, int64_t ldy)
+static void CF_NAME(reduce_rows)(cf_pool_op op, int64_t lines, int64_t n, int64_t slices, int64_t lds, int64_t rows,
+                                 int64_t ldx, const void *x, int64_t step, void *y, int64_t ldy)
 {
-    if (op == CF_POOL_SUM) some_rows_of(CF_POOL_SUM, start, lines, n, rows, x, ldx, step, y, ldy);
-    else some_rows_of(CF_POOL_MAX, start, lines, n, rows, x, ldx, step, y, ldy);
+    if (op == CF_POOL_SUM) some_rows_of(CF_POOL_SUM, lines, n, slices, lds, rows, ldx, x, step, y, ldy);
+    else some_rows_of(CF_POOL_MAX, lines, n, slices, lds, rows, ldx, x, step, y, ldy);
 }
 
 /* Row b, whose elements have the indices from `row` on, after what y and at hold; or after row a, from `row_a` on. */
@@ -187,6 +202,50 @@ CF_INLINE real run_of(cf_pool_op op, int64_t n, const real *x)
     return total;
 }
 
+#if VL > 1
+/* The last n points before `end`, 0 < n < VL, in lanes, with what does not count in the others: a maximum may meet points twice. */
+CF_INLINE vec rest_of(cf_pool_op op, const real *end, int64_t n)
+{
+    return op == CF_POOL_MAX ? load(end - VL) : load_lanes(end - VL, VL - n, VL);
+}
+
+/* Windows of n >= VL adjacent points, as many as lanes: each in lanes of its own, which are then met in pairs, all windows at
+ * once. */
+CF_INLINE vec runs_of(cf_pool_op op, int64_t n, int64_t step, const real *x)
+{
+    vec v[VL];
+    CF_UNROLL for (int l = 0; l < VL; l++) v[l] = load(x + l * step);
+    int64_t i = VL;
+    for (; i + VL <= n; i += VL) CF_UNROLL for (int l = 0; l < VL; l++)
+        {
+            __builtin_prefetch(x + l * step + i + ROWS_AHEAD);
+            v[l] = combine_lanes(op, v[l], load(x + l * step + i));
+        }
+    if (i < n)
+        CF_UNROLL for (int l = 0; l < VL; l++) v[l] = combine_lanes(op, v[l], rest_of(op, x + l * step + n, n - i));
+    CF_UNROLL for (int half = VL / 2; half > 0; half /= 2)
+    {
+        CF_UNROLL for (int l = 0; l < half; l++) v[l] = pairs(op, v[2 * l], v[2 * l + 1]);
+    }
+    return v[0];
+}
+#endif
+
+CF_INLINE void long_runs(cf_pool_op op, int64_t n, int64_t taps, int64_t step, const real *x, real divisor, real *y)
+{
+    int64_t q = 0;
+#if VL > 1
+    for (; q + VL <= n; q += VL) {
+        vec v = runs_of(op, taps, step, x + q * step);
+        store(y + q, op == CF_POOL_SUM ? v / broadcast(divisor) : v);
+    }
+#endif
+    for (; q < n; q++) {
+        real v = run_of(op, taps, x + q * step);
+        y[q] = op == CF_POOL_SUM ? v / divisor : v;
+    }
+}
+
 CF_INLINE void taps_one_by_one(cf_pool_op op, int64_t step, int64_t n, int64_t taps, int64_t dil, const real *x,
                                real divisor, real *y)
 {
@@ -215,8 +274,7 @@ CF_INLINE void taps_of(cf_pool_op op, int64_t rows, int64_t n, int64_t taps, int
             continue;
         }
 #endif
-        if (dil == 1 && taps >= CF_LONG_RUN && step > 2)
-            for (int64_t q = 0; q < n; q++) y[q] = run_of(op, taps, x + q * step) / (op == CF_POOL_SUM ? divisor : 1);
+        if (dil == 1 && taps >= CF_LONG_RUN && step > 2) long_runs(op, n, taps, step, x, divisor, y);
         else taps_one_by_one(op, step, n, taps, dil, x, divisor, y);
     }
 }

@@ -75,14 +75,16 @@ static void fill_lines(const job *j, const block *b, int64_t h, int64_t rows, vo
     int64_t ld = j->p->ld;
     int empty = wd.count == 0 || wh.count == 0 || width == 0;
     fill(j, rows, line, at, 0, empty ? ld : b->left);
-    for (int64_t z = 0; z < wd.count && !empty; z++) {
-        int64_t from = row_at(d, z * d->dil[0], wh.first) + b->from + b->left;
-        const void *x = cf_at_const(j->x, b->plane * cf_volume(d->in) + row_at(d, wd.first, 0) + from, size);
-        void *to = cf_at(line, b->left, size), *places = at ? cf_at(at, b->left, size) : NULL;
-        if (at) j->kn->reduce_rows_index(z == 0, rows, width, wh.count, x, ldx, step, from, to, places, ld);
-        else j->kn->reduce_rows(j->op, z == 0, rows, width, wh.count, x, ldx, step, to, ld);
-    }
-    if (!empty) fill(j, rows, line, at, b->right, ld);
+    if (empty) return;
+    int64_t slice = row_at(d, d->dil[0], 0), first = row_at(d, wd.first, 0),
+            from = row_at(d, 0, wh.first) + b->from + b->left;
+    const void *x = cf_at_const(j->x, b->plane * cf_volume(d->in) + first + from, size);
+    void *to = cf_at(line, b->left, size), *places = at ? cf_at(at, b->left, size) : NULL;
+    for (int64_t z = 0; at && z < wd.count; z++)
+        j->kn->reduce_rows_index(z == 0, rows, width, wh.count, cf_at_const(x, z * slice, size), ldx, step,
+                                 from + z * slice, to, places, ld);
+    if (!at) j->kn->reduce_rows(j->op, rows, width, wd.count, slice, wh.count, ldx, x, step, to, ld);
+    fill(j, rows, line, at, b->right, ld);
 }
 
 /* What the sums of a block are divided by, before the points of each row and column if these differ. */

@@ -41,19 +41,21 @@ static double add(cf_pool_op op, double a, double b)
     return b > a || isnan(b) ? b : a;
 }
 
-static void one_reduce_rows(check *c, cf_pool_op op, int start, int64_t n, int64_t rows)
+static void one_reduce_rows(check *c, cf_pool_op op, int64_t n, int64_t slices, int64_t rows)
 {
     enum { LINES = 3 };
     int64_t ldx = n + check_random(c, 0, 2), step = check_random(c, 1, 2 * ldx), ldy = n + check_random(c, 0, 2);
-    void *x = ties(c, (LINES - 1) * step + (rows - 1) * ldx + n), *y = ties(c, (LINES - 1) * ldy + n);
-    void *expected = check_copy(c, y, (LINES - 1) * ldy + n);
+    int64_t lds = rows * ldx + check_random(c, 0, 2);
+    void *x = ties(c, (LINES - 1) * step + (slices - 1) * lds + (rows - 1) * ldx + n);
+    void *y = check_array(c, (LINES - 1) * ldy + n), *expected = check_copy(c, y, (LINES - 1) * ldy + n);
     for (int64_t l = 0; l < LINES; l++)
         for (int64_t q = 0; q < n; q++) {
-            double v = start ? check_get(c, x, l * step + q) : check_get(c, y, l * ldy + q);
-            for (int64_t r = start; r < rows; r++) v = add(op, v, check_get(c, x, l * step + r * ldx + q));
+            double v = check_get(c, x, l * step + q);
+            for (int64_t i = 1; i < slices * rows; i++)
+                v = add(op, v, check_get(c, x, l * step + i / rows * lds + i % rows * ldx + q));
             check_put(c, expected, l * ldy + q, v);
         }
-    c->kn->reduce_rows(op, start, LINES, n, rows, x, ldx, step, y, ldy);
+    c->kn->reduce_rows(op, LINES, n, slices, lds, rows, ldx, x, step, y, ldy);
     check_equal(c, y, expected, (LINES - 1) * ldy + n, "reduce_rows");
     free(x);
     free(y);
@@ -62,10 +64,10 @@ static void one_reduce_rows(check *c, cf_pool_op op, int start, int64_t n, int64
 
 void check_reduce_rows(check *c)
 {
-    for (int64_t n = 1; n <= 2 * c->kn->lanes + 3; n++)
-        for (int64_t rows = 1; rows <= 5; rows++)
-            for (int start = 0; start < 2; start++)
-                for (int op = CF_POOL_MAX; op <= CF_POOL_SUM; op++) one_reduce_rows(c, (cf_pool_op)op, start, n, rows);
+    for (int64_t n = 1; n <= 6 * c->kn->lanes + 3; n++)
+        for (int64_t rows = 1; rows <= 4; rows++)
+            for (int64_t slices = 1; slices <= 3; slices++)
+                for (int op = CF_POOL_MAX; op <= CF_POOL_SUM; op++) one_reduce_rows(c, (cf_pool_op)op, n, slices, rows);
 }
 
 static void one_reduce_rows_index(check *c, int start, int64_t n, int64_t rows)
