@@ -155,7 +155,7 @@ cdef extern from "cnnfast.h" nogil:
     cf_status cf_pool_plan_init(cf_pool_plan *plan, cf_pool_pass which, const cf_pool_desc *desc,
                                 const cf_options *options)
     void cf_pool(const cf_pool_plan *plan, const void *x, void *y, int64_t *index, void *workspace)
-    int64_t CF_PLACE_NOWHERE
+    int64_t CF_PLACE_NOWHERE, CF_PLACE_GATHERED
     ctypedef struct cf_place_plan:
         cf_options options
         int64_t workspace_bytes

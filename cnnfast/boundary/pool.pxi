@@ -8,6 +8,7 @@ SCATTER_ADD = CF_SCATTER_ADD
 SCATTER_SET = CF_SCATTER_SET
 GATHER = CF_GATHER
 PLACES_MAX = CF_PLACE_NOWHERE     # points of a window whose places are bytes
+GATHERED_MAX = CF_PLACE_GATHERED  # of one a point apart, whose places are faster than indices
 
 
 cdef tuple _POOL_PASSES = ("max_pool", "max_pool with indices", "average_pool", "average_pool_backward")

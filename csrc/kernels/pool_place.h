@@ -11,16 +11,25 @@ enum { CF_PLACE_TURNS = 4 };
 
 /* X(name, params) of every kernel; q < n, r < rows, t < taps:
  *
- * max_taps    y[r*ldy + q] = the largest of x[i], i = r*step + off[t] + q, place[r*ldy + q] = place0 + t*place_step + before[i],
- *             0 if `before` is NULL; where nothing is above -inf that of the first tap, or first[q] if `first` is not NULL;
- *             n is a multiple of the lanes of a vector
- * add_places  y[m*ldy + r*row_step + q*step + offset[place[i]]] += x[i], i = m*ldx + r*n + q, m < planes, in ascending i, but for
- *             those nowhere */
+ * max_columns    y[r*ldy + q] = the largest of x[r*ldx + i], i = start + q*step + t*dil in [0, width), place[r*ldy + q] = its t;
+ *                where nothing is above -inf the first t inside
+ * max_taps       y[r*ldy + q] = the largest of x[i], i = r*step + off[t] + q, place[r*ldy + q] = place0 + t*place_step + before[i];
+ *                where nothing is above -inf that of the first tap; n is a multiple of the lanes of a vector
+ * add_places     y[m*ldy + r*row_step + q*step + offset[place[i]]] += x[i], i = m*ldx + r*n + q, m < planes, in ascending i, but
+ *                for those nowhere
+ * gather_places  y[i] = sum over t of x[o], o = i - offset[t], place[o] = t, 0 <= o < total, in ascending o, begin <= i < end;
+ *                offset ascends from one that is not above 0
+ * spread_places  y[r*ldy + q*taps + t] = x[r*n + q] if place[r*n + q] = place0 + t, else 0 */
 #define CF_PLACE_KERNELS(X)                                                                                         \
+    X(max_columns, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, int64_t start, int64_t width, \
+                    const void *x, int64_t ldx, void *y, uint8_t *place, int64_t ldy))                              \
     X(max_taps, (int64_t rows, int64_t n, int64_t taps, const int64_t *off, int64_t place0, int64_t place_step,     \
-                 const uint8_t *first, const uint8_t *before, const void *x, int64_t step, void *y, uint8_t *place, \
-                 int64_t ldy))                                                                                      \
+                 const uint8_t *before, const void *x, int64_t step, void *y, uint8_t *place, int64_t ldy))         \
     X(add_places, (int64_t planes, int64_t rows, int64_t n, const int64_t *offset, const uint8_t *place,            \
-                   const void *x, int64_t ldx, void *y, int64_t ldy, int64_t row_step, int64_t step))
+                   const void *x, int64_t ldx, void *y, int64_t ldy, int64_t row_step, int64_t step))               \
+    X(gather_places, (int64_t begin, int64_t end, int64_t total, int64_t taps, const int64_t *offset,               \
+                      const uint8_t *place, const void *x, void *y))                                                \
+    X(spread_places, (int64_t rows, int64_t n, int64_t taps, int64_t place0, const uint8_t *place, const void *x,   \
+                      void *y, int64_t ldy))
 
 #endif

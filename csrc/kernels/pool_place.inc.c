@@ -82,22 +82,101 @@ CF_INLINE places load_places(const uint8_t *p) { return *p; }
 CF_INLINE void store_places(uint8_t *p, places k) { *p = (uint8_t)k; }
 #endif
 
+/* ---- maxima */
+
+/* Element l*step of x in lane l, step 1, 2 or more; of step 2 either those and the ones between them, or the ones before. */
+#if VL > 1
+CF_INLINE vec lanes_apart(const real *x, int64_t step, int64_t before)
+{
+    if (step == 1) return load(x);
+    if (step == 2 && before) return odd_lanes(load(x - 1), load(x - 1 + VL));
+    if (step == 2) return even_lanes(load(x), load(x + VL));
+    real lanes[VL];
+    CF_UNROLL for (int l = 0; l < VL; l++) lanes[l] = x[l * step];
+    return load(lanes);
+}
+#else
+#define lanes_apart(x, step, before) load(x)
+#endif
+
+/* Windows inside of the row; the last vector ends where they do.  n >= VL; step 2 has taps > 1. */
+CF_INLINE void max_inside(int64_t n, int64_t taps, int64_t dil, int64_t step, const real *x, real *y, uint8_t *place)
+{
+    for (int64_t next = 0; next < n; next += VL) {
+        const int64_t q = cf_min(next, n - VL);
+        const real *from = x + q * step;
+        vec most = lanes_apart(from, step, 0);
+        places at = same_place(0);
+        for (int64_t t = 1; t < taps; t++) {
+            const vec v = lanes_apart(from + t * dil, step, 1);
+            const place_mask above = (v > most) | (v != v);
+            most = choose(above, v, most);
+            at = choose_place(above, same_place(t), at);
+        }
+        __builtin_prefetch(from + ROWS_AHEAD);
+        store(y + q, most);
+        store_places(place + q, at);
+    }
+}
+
+/* Windows [q, end), of which what lies outside of the row counts nothing. */
+CF_INLINE void max_across(int64_t q, int64_t end, int64_t taps, int64_t dil, int64_t step, int64_t start, int64_t width,
+                          const real *x, real *y, uint8_t *place)
+{
+    for (; q < end; q++) {
+        const int64_t from = start + q * step, first = from < 0 ? cf_min(cf_ceil_div(-from, dil), taps - 1) : 0;
+        real most = -(real)__builtin_inf();
+        int64_t at = first;
+        for (int64_t t = first; t < taps && from + t * dil < width; t++) {
+            if (from + t * dil < 0) continue;
+            const real v = x[from + t * dil];
+            const int above = (v > most) | (v != v);
+            most = above ? v : most;
+            at = above ? t : at;
+        }
+        y[q] = most;
+        place[q] = (uint8_t)at;
+    }
+}
+
+static void CF_NAME(max_columns)(int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, int64_t start,
+                                 int64_t width, const void *x_, int64_t ldx, void *y_, uint8_t *place, int64_t ldy)
+{
+    const real *x = x_;
+    real *y = y_;
+    const int64_t room = width - 1 - (taps - 1) * dil - start;
+    const int64_t head = cf_min(n, cf_ceil_div(cf_max(0, -start), step));
+    const int64_t tail = cf_max(head, cf_min(n, room < 0 ? 0 : room / step + 1)), inside = tail - head;
+#define CF_MAX_INSIDE(taps, dil, step) \
+    max_inside(inside, taps, dil, step, x + start + head * step, y + head, place + head)
+    for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy, place += ldy) {
+        max_across(0, head, taps, dil, step, start, width, x, y, place);
+        if (inside < VL || (step == 2 && taps == 1)) max_across(head, tail, taps, dil, step, start, width, x, y, place);
+        else if (step == 1 && taps == 3) CF_MAX_INSIDE(3, dil, 1);
+        else if (step == 1) CF_MAX_INSIDE(taps, dil, 1);
+        else if (step == 2 && taps == 2) CF_MAX_INSIDE(2, dil, 2);
+        else if (step == 2 && taps == 3) CF_MAX_INSIDE(3, dil, 2);
+        else if (step == 2) CF_MAX_INSIDE(taps, dil, 2);
+        else CF_MAX_INSIDE(taps, dil, step);
+        max_across(tail, n, taps, dil, step, start, width, x, y, place);
+    }
+#undef CF_MAX_INSIDE
+}
+
 CF_INLINE void max_rows(int64_t rows, int64_t n, int64_t taps, const int64_t *off, int64_t place0, int64_t place_step,
-                        const uint8_t *first, const uint8_t *before, const real *x, int64_t step, real *y,
-                        uint8_t *place, int64_t ldy)
+                        const uint8_t *before, const real *x, int64_t step, real *y, uint8_t *place, int64_t ldy)
 {
     const places unit = same_place(place_step);
-    for (int64_t r = 0; r < rows; r++, x += step, y += ldy, place += ldy, before += before ? step : 0)
+    for (int64_t r = 0; r < rows; r++, x += step, y += ldy, place += ldy, before += step)
         for (int64_t q = 0; q < n; q += VL) {
             vec most = broadcast(-(real)__builtin_inf());
             places tap = same_place(place0), at = tap;
-            if (first) at = load_places(first + q);
-            else if (before && taps) at += load_places(before + off[0] + q);
+            if (taps) at += load_places(before + off[0] + q);
             for (int64_t t = 0; t < taps; t++, tap += unit) {
                 const vec v = load(x + off[t] + q);
                 const place_mask above = (v > most) | (v != v);
                 most = choose(above, v, most);
-                at = choose_place(above, before ? tap + load_places(before + off[t] + q) : tap, at);
+                at = choose_place(above, tap + load_places(before + off[t] + q), at);
             }
             store(y + q, most);
             store_places(place + q, at);
@@ -105,19 +184,15 @@ CF_INLINE void max_rows(int64_t rows, int64_t n, int64_t taps, const int64_t *of
 }
 
 static void CF_NAME(max_taps)(int64_t rows, int64_t n, int64_t taps, const int64_t *off, int64_t place0,
-                              int64_t place_step, const uint8_t *first, const uint8_t *before, const void *x,
-                              int64_t step, void *y, uint8_t *place, int64_t ldy)
+                              int64_t place_step, const uint8_t *before, const void *x, int64_t step, void *y,
+                              uint8_t *place, int64_t ldy)
 {
-#define CF_MAX_ROWS(taps, before) \
-    max_rows(rows, n, taps, off, place0, place_step, first, before, x, step, y, place, ldy)
-    if (before && taps == 2) CF_MAX_ROWS(2, before);
-    else if (before && taps == 3) CF_MAX_ROWS(3, before);
-    else if (before) CF_MAX_ROWS(taps, before);
-    else if (taps == 2) CF_MAX_ROWS(2, NULL);
-    else if (taps == 3) CF_MAX_ROWS(3, NULL);
-    else CF_MAX_ROWS(taps, NULL);
-#undef CF_MAX_ROWS
+    if (taps == 2) max_rows(rows, n, 2, off, place0, place_step, before, x, step, y, place, ldy);
+    else if (taps == 3) max_rows(rows, n, 3, off, place0, place_step, before, x, step, y, place, ldy);
+    else max_rows(rows, n, taps, off, place0, place_step, before, x, step, y, place, ldy);
 }
+
+/* ---- their gradient */
 
 CF_INLINE void add_in_turns(int planes, int64_t rows, int64_t n, const int64_t *restrict offset,
                             const uint8_t *restrict place, const real *restrict x, int64_t ldx, real *restrict y,
@@ -144,4 +219,91 @@ static void CF_NAME(add_places)(int64_t planes, int64_t rows, int64_t n, const i
                      step);
     for (; m < planes; m++)
         add_in_turns(1, rows, n, offset, place + m * ldx, x + m * ldx, ldx, y + m * ldy, ldy, row_step, step);
+}
+
+/* v where a place is this one, else zero. */
+#if VL > 1
+CF_INLINE vec where_at(places at, places tap, vec v) { return (vec)((at == tap) & (ivec)v); }
+#else
+CF_INLINE vec where_at(places at, places tap, vec v) { return at == tap ? v : 0; }
+#endif
+
+CF_INLINE real gather_one(int64_t i, int64_t total, int64_t taps, const int64_t *offset, const uint8_t *place,
+                          const real *x)
+{
+    real sum = 0;
+    for (int64_t t = taps - 1; t >= 0; t--) {
+        const int64_t from = i - offset[t];
+        if (from >= 0 && from < total && place[from] == t) sum += x[from];
+    }
+    return sum;
+}
+
+/* Vectors that are summed together. */
+enum { CF_GATHERED = 4 };
+
+CF_INLINE void gather_vectors_at(int64_t taps, const int64_t *offset, const uint8_t *place, const real *x, real *y)
+{
+    vec sum[CF_GATHERED];
+    CF_UNROLL for (int k = 0; k < CF_GATHERED; k++) sum[k] = zero();
+    places tap = same_place(taps - 1);
+    for (int64_t t = taps - 1; t >= 0; t--, tap -= same_place(1)) CF_UNROLL for (int k = 0; k < CF_GATHERED; k++)
+        {
+            const int64_t from = k * VL - offset[t];
+            sum[k] += where_at(load_places(place + from), tap, load(x + from));
+        }
+    CF_UNROLL for (int k = 0; k < CF_GATHERED; k++) store(y + k * VL, sum[k]);
+}
+
+static void CF_NAME(gather_places)(int64_t begin, int64_t end, int64_t total, int64_t taps, const int64_t *offset,
+                                   const uint8_t *place, const void *x_, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    int64_t i = begin, tail = cf_min(end, total + cf_min(0, offset[0])) - CF_GATHERED * VL;
+    for (; i < cf_min(end, offset[taps - 1]); i++) y[i] = gather_one(i, total, taps, offset, place, x);
+    for (; i <= tail; i += CF_GATHERED * VL) gather_vectors_at(taps, offset, place + i, x + i, y + i);
+    for (; i < end; i++) y[i] = gather_one(i, total, taps, offset, place, x);
+}
+
+#if VL > 1
+/* Two or four points of a window in vectors, windows side by side. */
+CF_INLINE int64_t spread_vectors(int64_t n, int64_t taps, int64_t place0, const uint8_t *place, const real *x, real *y)
+{
+    int64_t q = 0;
+    for (; q + VL <= n; q += VL, y += taps * VL) {
+        const vec v = load(x + q);
+        const places at = load_places(place + q);
+        vec tap[4];
+        CF_UNROLL for (int t = 0; t < taps; t++) tap[t] = where_at(at, same_place(place0 + t), v);
+        vec even_low = tap[0], even_high = tap[0], odd_low = tap[1], odd_high = tap[1];
+        if (taps == 4) {
+            even_low = zip_low(tap[0], tap[2]);
+            even_high = zip_high(tap[0], tap[2]);
+            odd_low = zip_low(tap[1], tap[3]);
+            odd_high = zip_high(tap[1], tap[3]);
+            store(y + 2 * VL, zip_low(even_high, odd_high));
+            store(y + 3 * VL, zip_high(even_high, odd_high));
+        }
+        store(y, zip_low(even_low, odd_low));
+        store(y + VL, zip_high(even_low, odd_low));
+    }
+    return q;
+}
+#endif
+
+static void CF_NAME(spread_places)(int64_t rows, int64_t n, int64_t taps, int64_t place0, const uint8_t *place,
+                                   const void *x_, void *y_, int64_t ldy)
+{
+    const real *x = x_;
+    real *y = y_;
+    for (int64_t r = 0; r < rows; r++, place += n, x += n, y += ldy) {
+        int64_t q = 0;
+#if VL > 1
+        if (taps == 2) q = spread_vectors(n, 2, place0, place, x, y);
+        else if (taps == 4) q = spread_vectors(n, 4, place0, place, x, y);
+#endif
+        for (; q < n; q++)
+            for (int64_t t = 0; t < taps; t++) y[q * taps + t] = place[q] == place0 + t ? x[q] : 0;
+    }
 }

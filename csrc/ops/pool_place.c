@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Max pooling with places: along the columns, down the rows, over the slices of a box. */
-#include <math.h>
 #include "../core/parallel.h"
-#include "axis.h"
 #include "blocking.h"
 #include "pool_internal.h"
 
@@ -24,12 +22,10 @@ typedef struct {
 typedef struct {
     const job *j;
     int64_t plane, at[3], len[3], first[3], end[3], lanes;
-    void *line;
     lines rows, slices, result;
 } box;
 
 static int64_t *offsets(const job *j, int axis) { return cf_at(j->workspace, j->p->off_at[axis], 1); }
-static uint8_t *first_places(const job *j) { return cf_at(j->workspace, j->p->first_at, 1); }
 
 static lines after(const job *j, lines a, int64_t n) { return (lines){cf_at(a.value, n, j->kn->size), a.place + n}; }
 
@@ -37,8 +33,7 @@ static void lay_out(box *b, int thread)
 {
     const cf_place_plan *p = b->j->p;
     int64_t size = b->j->kn->size, rows = p->rows * p->ld, slices = p->slices * p->box[1] * p->ld;
-    b->line = cf_at(b->j->workspace, p->scratch_at + thread * p->scratch_bytes, 1);
-    b->rows.value = cf_at(b->line, p->copies * p->rows * p->line, size);
+    b->rows.value = cf_at(b->j->workspace, p->scratch_at + thread * p->scratch_bytes, 1);
     b->rows.place = cf_at(b->rows.value, rows + slices + p->box[0] * p->box[1] * p->ld, size);
     b->slices = after(b->j, b->rows, rows);
     b->result = after(b->j, b->slices, slices);
@@ -63,30 +58,15 @@ static box box_of(const job *j, int64_t task, int thread)
     return b;
 }
 
-static cf_axis columns_of(const cf_pool_desc *d)
-{
-    return cf_axis_of(0, d->in[2], d->out[2], d->kernel[2], d->stride[2], d->dil[2], d->pad[2]);
-}
-
-/* Rows of slice z, padded, a copy for each remainder of the taps' offsets by the stride; reduced along the columns. */
+/* Rows of slice z, reduced along the columns. */
 static void reduce_columns(const box *b, int64_t z, lines to)
 {
     const cf_place_plan *p = b->j->p;
     const cf_pool_desc *d = &p->desc;
-    const cf_kernels *kn = b->j->kn;
-    cf_axis axis = columns_of(d);
-    cf_copies c = cf_axis_copies(&axis, 0);
-    int64_t row = ((b->plane * d->in[0] + z) * d->in[1] + b->first[1]) * d->in[2], first, last;
-    int64_t rows = b->end[1] - b->first[1], len = b->lanes + c.halo;
-    for (int64_t i = 0; i < c.copies; i++) {
-        int64_t start = b->at[2] * axis.step + c.off0 + i * c.unit;
-        cf_valid_range(len, start, axis.step, d->in[2], &first, &last);
-        kn->gather_rows(cf_at(b->line, i * p->rows * p->line, kn->size), p->line,
-                        cf_at_const(b->j->x, row + start + first * axis.step, kn->size), d->in[2], rows, len, first,
-                        last, axis.step, -INFINITY);
-    }
-    kn->max_taps(rows, b->lanes, d->kernel[2], offsets(b->j, 2), 0, 1, first_places(b->j) + b->at[2], NULL, b->line,
-                 p->line, to.value, to.place, p->ld);
+    int64_t row = ((b->plane * d->in[0] + z) * d->in[1] + b->first[1]) * d->in[2];
+    b->j->kn->max_columns(b->end[1] - b->first[1], b->len[2], d->kernel[2], d->dil[2], d->stride[2],
+                          b->at[2] * d->stride[2] - d->pad[2], d->in[2], cf_at_const(b->j->x, row, b->j->kn->size),
+                          d->in[2], to.value, to.place, p->ld);
 }
 
 /* Rows or slices, of which x holds the first line of each, `ld` apart, reduced; `unit` points of a window have one tap. */
@@ -99,7 +79,7 @@ static void reduce_points(const box *b, int axis, int64_t unit, lines x, lines y
         int64_t tap = (w.first - o * step + d->pad[axis]) / d->dil[axis];
         lines from = after(b->j, x, w.count ? (w.first - b->first[axis]) * ld : 0), to = after(b->j, y, (o - at) * ld);
         n = cf_pool_alike(d, axis, o, end);
-        b->j->kn->max_taps(n, b->lanes, w.count, offsets(b->j, axis), tap * unit, unit, NULL, from.place, from.value,
+        b->j->kn->max_taps(n, b->lanes, w.count, offsets(b->j, axis), tap * unit, unit, from.place, from.value,
                            step * ld, to.value, to.place, ld);
     }
 }
@@ -152,22 +132,13 @@ static void pool_box(void *ctx, int64_t task, int thread)
         emit(b, b->at[0] + o, after(b->j, plain ? b->slices : b->result, o * slice));
 }
 
-/* Where the taps of a window lie, and the first place inside of each row. */
+/* Where the rows and slices of a window lie. */
 static void fill_tables(const job *j)
 {
     const cf_place_plan *p = j->p;
     const cf_pool_desc *d = &p->desc;
-    cf_axis axis = columns_of(d);
-    cf_copies c = cf_axis_copies(&axis, 0);
-    for (int64_t t = 0; t < d->kernel[2]; t++) {
-        int64_t shift, copy = cf_copy_of(&c, c.off0 + t * c.unit, axis.step, &shift);
-        offsets(j, 2)[t] = copy * p->rows * p->line + shift;
-    }
     for (int64_t t = 0; t < d->kernel[1]; t++) offsets(j, 1)[t] = t * d->dil[1] * p->ld;
     for (int64_t t = 0; t < d->kernel[0]; t++) offsets(j, 0)[t] = t * d->dil[0] * p->box[1] * p->ld;
-    memset(first_places(j), 0, (size_t)cf_round_up(d->out[2], CF_ALIGN));
-    for (int64_t q = 0; q < d->out[2] && q * d->stride[2] < d->pad[2]; q++)
-        first_places(j)[q] = (uint8_t)cf_ceil_div(d->pad[2] - q * d->stride[2], d->dil[2]);
 }
 
 void cf_place_max(const cf_place_plan *p, const void *x, void *y, uint8_t *place, void *workspace)

@@ -9,15 +9,18 @@
 
 enum { CF_PLACE_NOWHERE = 255 }; /* all of the window is padding; a window has no more points */
 
+/* Points of windows a point apart up to which it is faster that each looks for its gradients. */
+enum { CF_PLACE_GATHERED = 25 };
+
 /* A task makes a box of output points: its extents on each axis are those of `box` or what is left. */
 typedef struct {
     cf_pool_desc desc; /* planes are slices, slices rows, where windows are one point of these */
     cf_options options;
     int64_t box[3], boxes[3];
-    int64_t copies, rows, slices; /* copies of a line; input rows and slices under a box */
-    int64_t ld, line;             /* reals of a row of results, of a line */
-    int gaps;                     /* the windows of some columns are padding */
-    int64_t off_at[3], first_at, scratch_at, scratch_bytes, workspace_bytes; /* scratch_bytes a thread */
+    int64_t rows, slices; /* input rows and slices under a box */
+    int64_t ld;           /* reals of a row of results */
+    int gaps;             /* the windows of some columns are padding */
+    int64_t off_at[2], scratch_at, scratch_bytes, workspace_bytes; /* scratch_bytes a thread */
 } cf_place_plan;
 
 /* CF_UNSUPPORTED for adaptive windows, and for those of more points than places. */

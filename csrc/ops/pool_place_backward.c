@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gradient of max pooling with places: each to its point, a few planes at once. */
+/* Gradient of max pooling with places: each to its point, a few planes at once.  Windows that adjoin are written as they lie; points
+ * that few windows share look for what is theirs. */
 #include "../core/parallel.h"
 #include "blocking.h"
 #include "pool_internal.h"
@@ -13,7 +14,8 @@ typedef struct {
     const void *dy;
     const uint8_t *place;
     void *dx;
-    int64_t offset[CF_PLACE_NOWHERE]; /* of a place, from the first point of its window */
+    int64_t offset
+        [CF_PLACE_NOWHERE]; /* of a place, from the first point of its window, or from where the window is a point */
 } job;
 
 /* Zeros from *done to `end` in every plane. */
@@ -56,14 +58,63 @@ static void add_range(void *ctx, int64_t begin, int64_t end)
         add_planes(ctx, plane, cf_min(CF_PLACE_TURNS, end - plane));
 }
 
+/* Whether windows cover the input and share nothing. */
+static int is_tiled(const cf_pool_desc *d)
+{
+    for (int i = 0; i < 3; i++)
+        if (d->kernel[i] != d->stride[i] || (d->dil[i] > 1 && d->kernel[i] > 1) || d->in[i] != d->out[i] * d->stride[i])
+            return 0;
+    return d->pad[0] == 0 && d->pad[1] == 0 && d->pad[2] == 0;
+}
+
+/* The windows of output rows [begin, end) of all planes, a few rows of a slice at once: what they read stays in L1. */
+static void spread_rows(void *ctx, int64_t begin, int64_t end)
+{
+    const job *j = ctx;
+    const cf_pool_desc *d = j->d;
+    const int64_t *k = d->kernel, most = cf_max(1, CF_CLEARED / d->out[2]), size = j->kn->size;
+    for (int64_t r = begin, rows; r < end; r += rows) {
+        int64_t slice = r / d->out[1], h = r % d->out[1];
+        rows = cf_min(most, cf_min(end - r, d->out[1] - h));
+        for (int64_t t = 0; t < k[0] * k[1]; t++) {
+            int64_t to = ((slice * k[0] + t / k[1]) * d->in[1] + h * k[1] + t % k[1]) * d->in[2];
+            j->kn->spread_places(rows, d->out[2], k[2], t * k[2], j->place + r * d->out[2],
+                                 cf_at_const(j->dy, r * d->out[2], size), cf_at(j->dx, to, size), k[1] * d->in[2]);
+        }
+    }
+}
+
+/* Whether a gradient is as far from its point in all planes, seen as one long row: windows a point apart, as many as points.  Those
+ * narrower than a plane go to a point in their own order. */
+static int is_flat(const cf_pool_desc *d)
+{
+    for (int i = 0; i < 3; i++)
+        if (d->stride[i] != 1 || d->in[i] != d->out[i] || (d->kernel[i] - 1) * d->dil[i] >= d->in[i]) return 0;
+    return 1;
+}
+
+static void gather_range(void *ctx, int64_t begin, int64_t end)
+{
+    const job *j = ctx;
+    const cf_pool_desc *d = j->d;
+    j->kn->gather_places(begin, end, d->planes * cf_volume(d->in), cf_volume(d->kernel), j->offset, j->place, j->dy,
+                         j->dx);
+}
+
 void cf_place_max_backward(const cf_pool_desc *d, const cf_options *options, const void *dy, const uint8_t *place,
                            void *dx)
 {
     job j = {.d = d, .kn = cf_kernels_for(options->isa, d->dtype), .dy = dy, .place = place, .dx = dx};
-    for (int64_t t = 0; t < cf_volume(d->kernel); t++) {
+    int64_t taps = cf_volume(d->kernel), volume = cf_max(1, cf_max(cf_volume(d->in), cf_volume(d->out)));
+    int flat = taps <= CF_PLACE_GATHERED && is_flat(d);
+    int64_t first = flat ? (d->pad[0] * d->in[1] + d->pad[1]) * d->in[2] + d->pad[2] : 0;
+    for (int64_t t = 0; t < taps; t++) {
         int64_t w = t % d->kernel[2], h = t / d->kernel[2] % d->kernel[1], z = t / d->kernel[2] / d->kernel[1];
-        j.offset[t] = (z * d->dil[0] * d->in[1] + h * d->dil[1]) * d->in[2] + w * d->dil[2];
+        j.offset[t] = (z * d->dil[0] * d->in[1] + h * d->dil[1]) * d->in[2] + w * d->dil[2] - first;
     }
-    int64_t grain = CF_SERIAL_WORK / 2 / cf_max(1, cf_max(cf_volume(d->in), cf_volume(d->out)));
-    cf_parallel_range(d->planes, grain, options->threads, add_range, &j);
+    int64_t work = CF_SERIAL_WORK / 2, row = cf_max(1, d->in[2] * d->kernel[0] * d->kernel[1]);
+    if (flat) cf_parallel_range(d->planes * cf_volume(d->in), work, options->threads, gather_range, &j);
+    else if (is_tiled(d))
+        cf_parallel_range(d->planes * d->out[0] * d->out[1], cf_ceil_div(work, row), options->threads, spread_rows, &j);
+    else cf_parallel_range(d->planes, work / volume, options->threads, add_range, &j);
 }

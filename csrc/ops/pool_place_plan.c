@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plan of max pooling with places: boxes, and how scratch memory is cut up. */
-#include "axis.h"
 #include "blocking.h"
 #include "pool_internal.h"
 
@@ -37,13 +36,9 @@ static int64_t above(const cf_pool_desc *d, int i, int64_t n)
 static void cut(cf_place_plan *p, int64_t lanes)
 {
     const cf_pool_desc *d = &p->desc;
-    cf_axis axis = cf_axis_of(0, d->in[2], d->out[2], d->kernel[2], d->stride[2], d->dil[2], d->pad[2]);
-    cf_copies copies = cf_axis_copies(&axis, 0);
-    p->copies = copies.copies;
-    p->box[2] = cf_min(d->out[2], cf_max(1, CF_LINES / p->copies / lanes) * lanes);
+    p->box[2] = cf_min(d->out[2], CF_LINES);
     p->ld = cf_round_up(p->box[2], lanes);
-    p->line = p->ld + copies.halo;
-    p->box[1] = above(d, 1, CF_LINES / (p->line * p->copies));
+    p->box[1] = above(d, 1, CF_LINES / p->ld);
     p->rows = under(d, 1, p->box[1]);
     p->box[0] = above(d, 0, cf_pool_is_plain(d, 0) ? 1 : CF_SLICES / (p->box[1] * p->ld));
     p->slices = under(d, 0, p->box[0]);
@@ -54,11 +49,10 @@ static void lay_out(cf_place_plan *p)
 {
     const cf_pool_desc *d = &p->desc;
     int64_t used = 0, size = d->dtype == CF_F64 ? 8 : 4;
-    for (int i = 0; i < 3; i++) p->off_at[i] = cf_take(&used, d->kernel[i] * (int64_t)sizeof(int64_t));
-    p->first_at = cf_take(&used, cf_round_up(d->out[2], CF_ALIGN));
+    for (int i = 0; i < 2; i++) p->off_at[i] = cf_take(&used, d->kernel[i] * (int64_t)sizeof(int64_t));
     p->scratch_at = used;
     int64_t results = (p->rows + (p->slices + p->box[0]) * p->box[1]) * p->ld;
-    p->scratch_bytes = cf_round_up(p->copies * p->rows * p->line * size + results * (size + 1), CF_ALIGN);
+    p->scratch_bytes = cf_round_up(results * (size + 1), CF_ALIGN);
     p->workspace_bytes = used + p->scratch_bytes * p->options.threads;
 }
 

@@ -21,38 +21,79 @@ static uint8_t *bytes(check *c, int64_t n, int64_t most)
     return a;
 }
 
-static void one_max_taps(check *c, int64_t n, int64_t taps, int first_given, int before_given)
+typedef struct {
+    double value;
+    int64_t at;
+} maximum;
+
+static void take(maximum *m, double v, int64_t at)
+{
+    if (v > m->value || isnan(v)) *m = (maximum){v, at};
+}
+
+static void one_max_columns(check *c, int64_t n, int64_t taps, int64_t step)
+{
+    int64_t dil = check_random(c, 1, 3), whole = (n - 1) * step + (taps - 1) * dil + 1, ldy = n + check_random(c, 0, 2);
+    int64_t start = -check_random(c, 0, 4), width = cf_max(1, whole + start - check_random(c, 0, 3));
+    int64_t ldx = width + check_random(c, 0, 2), size = (ROWS - 1) * ldy + n;
+    void *x = ties(c, (ROWS - 1) * ldx + width), *y = check_array(c, size), *expected = check_copy(c, y, size);
+    uint8_t *place = bytes(c, size, 9);
+    c->kn->max_columns(ROWS, n, taps, dil, step, start, width, x, ldx, y, place, ldy);
+    for (int64_t i = 0; i < ROWS * n; i++) {
+        maximum m = {-INFINITY, -1};
+        int inside = 0;
+        for (int64_t t = 0; t < taps; t++) {
+            int64_t at = start + i % n * step + t * dil;
+            if (at < 0 || at >= width) continue;
+            if (!inside) m.at = t;
+            inside = 1;
+            take(&m, check_get(c, x, i / n * ldx + at), t);
+        }
+        check_put(c, expected, i / n * ldy + i % n, m.value);
+        c->cases++;
+        c->failures += inside && place[i / n * ldy + i % n] != m.at;
+    }
+    check_equal(c, y, expected, size, "max_columns");
+    free(x);
+    free(y);
+    free(expected);
+    free(place);
+}
+
+void check_max_columns(check *c)
+{
+    for (int64_t n = 1; n <= 3 * c->kn->lanes + 2; n++)
+        for (int64_t taps = 1; taps <= 5; taps++)
+            for (int64_t step = 1; step <= 4; step++) one_max_columns(c, n, taps, step);
+}
+
+static void one_max_taps(check *c, int64_t n, int64_t taps)
 {
     int64_t step = check_random(c, 1, 9), ldy = n + check_random(c, 0, 2), off[20], length = (ROWS - 1) * step + n;
     for (int64_t t = 0; t < taps; t++) off[t] = check_random(c, 0, 12);
     length += 12;
     void *x = ties(c, length), *y = check_array(c, (ROWS - 1) * ldy + n),
          *expected = check_copy(c, y, (ROWS - 1) * ldy + n);
-    uint8_t *first = bytes(c, n, 9), *before = bytes(c, length, 3), *place = bytes(c, (ROWS - 1) * ldy + n, 9);
+    uint8_t *before = bytes(c, length, 3), *place = bytes(c, (ROWS - 1) * ldy + n, 9);
     uint8_t *found = malloc((size_t)((ROWS - 1) * ldy + n));
     memcpy(found, place, (size_t)((ROWS - 1) * ldy + n));
     for (int64_t r = 0; r < ROWS; r++)
         for (int64_t q = 0; q < n; q++) {
-            double most = -INFINITY;
-            int64_t at = first_given ? first[q] : 5 + (before_given && taps ? before[r * step + off[0] + q] : 0);
+            maximum m = {-INFINITY, 5 + (taps ? before[r * step + off[0] + q] : 0)};
             for (int64_t t = 0; t < taps; t++) {
                 int64_t i = r * step + off[t] + q;
-                double v = check_get(c, x, i);
-                if (v > most || isnan(v)) at = 5 + 4 * t + (before_given ? before[i] : 0);
-                if (v > most || isnan(v)) most = v;
+                take(&m, check_get(c, x, i), 5 + 4 * t + before[i]);
             }
-            check_put(c, expected, r * ldy + q, most);
-            found[r * ldy + q] = (uint8_t)at;
+            check_put(c, expected, r * ldy + q, m.value);
+            found[r * ldy + q] = (uint8_t)m.at;
         }
-    c->kn->max_taps(ROWS, n, taps, off, 5, 4, first_given ? first : NULL, before_given ? before : NULL, x, step, y,
-                    place, ldy);
+    c->kn->max_taps(ROWS, n, taps, off, 5, 4, before, x, step, y, place, ldy);
     check_equal(c, y, expected, (ROWS - 1) * ldy + n, "max_taps");
     c->cases++;
     c->failures += memcmp(place, found, (size_t)((ROWS - 1) * ldy + n)) != 0;
     free(x);
     free(y);
     free(expected);
-    free(first);
     free(before);
     free(place);
     free(found);
@@ -62,8 +103,7 @@ void check_max_taps(check *c)
 {
     static const int64_t some_taps[] = {0, 1, 2, 3, 5, 20};
     for (int64_t n = c->kn->lanes; n <= 3 * c->kn->lanes; n += c->kn->lanes)
-        for (int i = 0; i < 6; i++)
-            for (int given = 0; given < 3; given++) one_max_taps(c, n, some_taps[i], given == 1, given == 2);
+        for (int i = 0; i < 6; i++) one_max_taps(c, n, some_taps[i]);
 }
 
 void check_add_places(check *c)
@@ -87,4 +127,51 @@ void check_add_places(check *c)
     free(y);
     free(expected);
     free(place);
+}
+
+void check_gather_places(check *c)
+{
+    enum { TAPS = 6, TOTAL = 250 };
+    static const int64_t offset[TAPS] = {-9, -8, -1, 0, 8, 17};
+    void *x = check_array(c, TOTAL), *y = check_array(c, TOTAL), *expected = check_copy(c, y, TOTAL);
+    uint8_t *place = bytes(c, TOTAL, TAPS);
+    place[7] = place[TOTAL - 1] = CF_PLACE_NOWHERE;
+    for (int64_t begin = 0, end; begin < TOTAL; begin = end) {
+        end = cf_min(TOTAL, begin + check_random(c, 1, 150));
+        for (int64_t i = begin; i < end; i++) {
+            double sum = 0;
+            for (int64_t o = 0; o < TOTAL; o++)
+                if (place[o] < TAPS && o + offset[place[o]] == i) sum += check_get(c, x, o);
+            check_put(c, expected, i, sum);
+        }
+        c->kn->gather_places(begin, end, TOTAL, TAPS, offset, place, x, y);
+        check_equal(c, y, expected, TOTAL, "gather_places");
+    }
+    free(x);
+    free(y);
+    free(expected);
+    free(place);
+}
+
+static void one_spread_places(check *c, int64_t n, int64_t taps)
+{
+    int64_t ldy = n * taps + check_random(c, 0, 2), size = (ROWS - 1) * ldy + n * taps;
+    void *x = check_array(c, ROWS * n), *y = check_array(c, size), *expected = check_copy(c, y, size);
+    uint8_t *place = bytes(c, ROWS * n, 6);
+    for (int64_t i = 0; i < ROWS * n * taps; i++) {
+        int64_t from = i / taps, to = from / n * ldy + from % n * taps + i % taps;
+        check_put(c, expected, to, place[from] == 2 + i % taps ? check_get(c, x, from) : 0);
+    }
+    c->kn->spread_places(ROWS, n, taps, 2, place, x, y, ldy);
+    check_equal(c, y, expected, size, "spread_places");
+    free(x);
+    free(y);
+    free(expected);
+    free(place);
+}
+
+void check_spread_places(check *c)
+{
+    for (int64_t n = 1; n <= 3 * c->kn->lanes + 2; n++)
+        for (int64_t taps = 1; taps <= 5; taps++) one_spread_places(c, n, taps);
 }
