@@ -143,6 +143,7 @@ cdef extern from "cnnfast.h" nogil:
         int64_t planes
         int64_t[3] in_ "in"
         int64_t[3] out, kernel, stride, dil, pad, pad_hi
+        int64_t lanes
         double divisor
     ctypedef enum cf_pool_pass:
         CF_MAX_POOL
@@ -168,7 +169,8 @@ cdef extern from "cnnfast.h" nogil:
         CF_SCATTER_SET
         CF_GATHER
     cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes,
-                         int64_t points, int64_t size, const int64_t *index, const void *x, void *y)
+                         int64_t points, int64_t size, int64_t lanes, const int64_t *index, const void *x,
+                         void *y)
     cf_status cf_power(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent,
                        const void *x, void *y)
     cf_status cf_power_backward(cf_dtype dtype, const cf_options *options, int64_t n, double factor, double exponent,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparison import same
+from problems import Draw, Problem, solvable
 
 from cnnfast import functional as F
 from cnnfast import reference as R
@@ -96,6 +97,83 @@ def test_winograd_of_random_floats_gives_the_same_bits(rng: np.random.Generator)
     last_dx, last_dw, _ = F.conv2d_backward(last(dy), last(x), w, 1, 1, data_format="NHWC")
     same(first(last_dx), dx)
     same(last_dw, dw)
+
+
+POOLS = ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool")
+
+
+def check_pool(problem: Problem, rng: np.random.Generator) -> None:
+    """Values, indices and gradients of the ops and of their definition."""
+    x, named = problem.arrays["input"], problem.arguments
+    rank = int(problem.op[-2])
+
+    def moved(a: Any) -> Any:
+        return np.ascontiguousarray(np.moveaxis(a, -rank - 1, -1))
+
+    expected = getattr(R, problem.op)(x, **named)
+    values, *places = expected if isinstance(expected, tuple) else (expected,)
+    dy = integers(rng, values.shape, values.dtype)
+    shapes = {"input_size": x.shape, **{k: v for k, v in named.items() if k != "return_indices"}}
+    dx = getattr(R, f"{problem.op}_backward")(dy, *places, **shapes)
+    for module in (F, R):
+        got = getattr(module, problem.op)(moved(x), **named, data_format="channels_last")
+        for one, other in zip(got if places else (got,), (values, *places), strict=True):
+            same(one, moved(other), str(problem))
+        more = shapes | {"input_size": moved(x).shape, "data_format": "channels_last"}
+        backward = getattr(module, f"{problem.op}_backward")
+        gradient = backward(moved(dy), *map(moved, places), **more)
+        np.testing.assert_allclose(gradient, moved(dx), rtol=1e-5, atol=1e-5, err_msg=str(problem))
+        if places:
+            same(gradient, moved(dx), str(problem))
+    if places:
+        same(
+            getattr(F, problem.op)(moved(x), **named | {"return_indices": False}, data_format="channels_last"),
+            moved(values),
+        )
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("family", POOLS)
+def test_pools(family: str, rank: int, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    for _ in range(12):
+        check_pool(solvable(f"{family}{rank}d", Draw(rng, dtype, exact=True), F), rng)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 65, 2100])
+def test_pools_of_many_channels(channels: int, isa: int, threads: int, dtype: Any, rng: np.random.Generator) -> None:
+    """Lines of more reals than a task has, and of fewer channels than lanes."""
+    x = Draw(rng, dtype).with_ties(2, channels, 7, 9)
+    windows: dict[str, Any] = {"kernel_size": 2, "stride": (2, 1), "padding": 1}
+    check_pool(Problem("max_pool2d", {"input": x}, windows | {"return_indices": True}), rng)
+    x = integers(rng, x.shape, dtype)
+    check_pool(
+        Problem("avg_pool2d", {"input": x}, windows | {"count_include_pad": False, "divisor_override": None}), rng
+    )
+    check_pool(Problem("adaptive_avg_pool2d", {"input": x}, {"output_size": 1}), rng)
+
+
+@pytest.mark.parametrize("norm_type", [2, 3.0, np.inf])
+def test_lp_pool(norm_type: float, dtype: Any, rng: np.random.Generator) -> None:
+    x = (rng.random((2, 5, 9, 8)) + 0.5).astype(dtype)
+    dy = rng.random((2, 5, 4, 4)).astype(dtype)
+    for module in (F, R):
+        got = module.lp_pool2d(last(x), norm_type, 2, data_format="NHWC")
+        np.testing.assert_allclose(got, last(R.lp_pool2d(x, norm_type, 2)), rtol=1e-5)
+        got = module.lp_pool2d_backward(last(dy), last(x), norm_type, 2, data_format="NHWC")
+        np.testing.assert_allclose(got, last(R.lp_pool2d_backward(dy, x, norm_type, 2)), rtol=1e-5)
+
+
+def test_pools_of_one_image_with_out_and_strides(rng: np.random.Generator) -> None:
+    x = integers(rng, (8, 9, 5), np.float32)
+    out = np.zeros((4, 4, 10), np.float32)[..., ::2]
+    assert F.max_pool2d(x[::-1], 2, out=out, data_format="NHWC") is out
+    same(out, np.moveaxis(R.max_pool2d(np.moveaxis(x[::-1], -1, 0), 2), 0, -1))
+    assert F.adaptive_avg_pool1d(np.ones((2, 6, 0)), 2, data_format="NWC").shape == (2, 2, 0)
+    assert F.adaptive_avg_pool2d(np.ones((0, 6, 7, 3)), 2, data_format="NHWC").shape == (0, 2, 2, 3)
+    with pytest.raises(ValueError, match=r"^max_pool2d: data_format is 'NWC'"):
+        F.max_pool2d(x, 2, data_format="NWC")
+    with pytest.raises(ValueError, match=r"^max_pool2d_backward: grad_output has shape"):
+        F.max_pool2d_backward(np.ones((5, 4, 4)), np.zeros((5, 4, 4), int), (8, 9, 5), 2, data_format="NHWC")
 
 
 @pytest.mark.parametrize("name", ["NHWC", "channels", "", "NCW ", 3, None])

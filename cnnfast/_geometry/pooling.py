@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cnnfast._geometry.convolution import paddings
+from cnnfast._geometry.layout import channels_last, to_first
 from cnnfast._geometry.tuples import (
     Ints,
     cached,
@@ -19,7 +21,10 @@ from cnnfast._geometry.tuples import (
 
 
 class Pool(NamedTuple):
-    """Windows over the planes of an array; tuples have one entry a spatial axis.  An adaptive pool has no kernel."""
+    """Windows over the planes of an array; tuples have one entry a spatial axis.  An adaptive pool has no kernel.
+
+    With channels last a point has `lanes` elements, one a channel, and `last` is their number as a shape.
+    """
 
     planes: int
     lead: Ints
@@ -30,20 +35,37 @@ class Pool(NamedTuple):
     dilation: Ints
     pad: Ints
     pad_hi: Ints
+    last: Ints = ()
 
     @property
     def input_shape(self) -> Ints:
-        return (*self.lead, *self.input)
+        return (*self.lead, *self.input, *self.last)
 
     @property
     def output_shape(self) -> Ints:
-        return (*self.lead, *self.output)
+        return (*self.lead, *self.output, *self.last)
+
+    @property
+    def lanes(self) -> int:
+        return math.prod(self.last)
+
+    def with_channels_last(self) -> Pool:
+        return self._replace(planes=math.prod(self.lead[:-1]), lead=self.lead[:-1], last=self.lead[-1:])
 
     def __str__(self) -> str:
         extent, out = "x".join(map(str, self.input)), "x".join(map(str, self.output))
         if self.kernel is None:
             return f"{self.planes}x{extent} adaptive {out}"
         return f"{self.planes}x{extent} k{self.kernel} s{self.stride} p{self.pad} d{self.dilation}"
+
+
+def in_layout(
+    windows: Callable[..., Pool], op: str, rank: int, x: Ints, *arguments: Any, data_format: Any = "channels_first"
+) -> Pool:
+    """`windows` of an array of this shape that lies as `data_format` says."""
+    if not channels_last(op, rank, data_format):
+        return windows(op, rank, x, *arguments)
+    return windows(op, rank, to_first(x, rank), *arguments).with_channels_last()
 
 
 def _lead(op: str, x: Ints, rank: int, may_be_empty: int) -> tuple[int, Ints]:

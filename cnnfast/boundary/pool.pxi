@@ -22,6 +22,7 @@ cdef cf_pool_desc pool_desc(geometry, bint double, bint count_pad, double diviso
     d.count_pad = count_pad
     d.divisor = divisor
     d.planes = geometry.planes
+    d.lanes = geometry.lanes
     for axis in range(3):
         at = axis - lead
         windowed = at >= 0 and not d.adaptive
@@ -38,7 +39,7 @@ cdef cf_pool_desc pool_desc(geometry, bint double, bint count_pad, double diviso
 cdef class PoolPlan(Plan):
     """One pass of pooling: of (input,), backward of (grad_output,); MAX_POOL_INDEX gives (maxima, int64 indices).
 
-    `geometry` has planes, input_shape, output_shape and the tuples input, output, kernel, stride, dilation, pad and
+    `geometry` has planes, lanes, input_shape, output_shape and the tuples input, output, kernel, stride, dilation, pad and
     pad_hi; kernel is None if it is adaptive.  An average divides by `divisor`, if that is 0 by the window's points.
     """
     cdef cf_pool_plan plan
@@ -108,19 +109,19 @@ cdef class PlacePlan(Plan):
         return result if self.backward else (result, places)
 
 
-def scatter(tuple how, int kind, int64_t planes, cnp.ndarray index, cnp.ndarray x, cnp.ndarray y):
+def scatter(tuple how, int kind, int64_t planes, int64_t lanes, cnp.ndarray index, cnp.ndarray x, cnp.ndarray y):
     """See cf_scatter; False if an index lies outside, and then y is undefined."""
     cdef Call call = begin(how)
     cdef cnp.ndarray full = x if kind == CF_GATHER else y
-    cdef int64_t size = cnp.PyArray_SIZE(full) // planes if planes else 0
-    cdef int64_t points = cnp.PyArray_SIZE(index) // planes if planes else 0
+    cdef int64_t size = cnp.PyArray_SIZE(full) // (planes * lanes) if planes * lanes else 0
+    cdef int64_t points = cnp.PyArray_SIZE(index) // (planes * lanes) if planes * lanes else 0
     cdef cf_dtype dtype = dtype_of(x)
     cdef void *px = data_of(x)
     cdef void *py = data_of(y)
     cdef int64_t *pi = <int64_t *>data_of(index)
     cdef cf_status status
     with nogil:
-        status = cf_scatter(<cf_scatter_kind>kind, dtype, &call.options, planes, points, size, pi, px, py)
+        status = cf_scatter(<cf_scatter_kind>kind, dtype, &call.options, planes, points, size, lanes, pi, px, py)
     if status == CF_INVALID:
         return False
     check(status)

@@ -49,7 +49,7 @@ def maximum_backward(op: str, windows: Pool, grad_output: ArrayLike, indices: Ar
     (index,) = _arrays.integers(op, indices=indices)
     same_shape(op, "grad_output", dy.shape, windows.output_shape)
     same_shape(op, "indices", index.shape, windows.output_shape)
-    return by_index(op, _core.SCATTER_ADD, windows.planes, index, dy, windows.input_shape)
+    return by_index(op, _core.SCATTER_ADD, windows.planes, index, dy, windows.input_shape, windows.lanes)
 
 
 _place_backward = cached(partial(_core.PlacePlan, True))
@@ -64,10 +64,10 @@ def placed_backward(op: str, windows: Pool, grad_output: ArrayLike, places: Arra
     return _place_backward(windows, *settings(dy))(dy, places)
 
 
-def by_index(op: str, kind: int, planes: int, indices: Array, x: Array, shape: Shape) -> Array:
-    """Scatter to, or gather from, the places in each plane that `indices` names."""
+def by_index(op: str, kind: int, planes: int, indices: Array, x: Array, shape: Shape, lanes: int = 1) -> Array:
+    """Scatter to, or gather from, the places in each plane, or each of its lanes, that `indices` names."""
     result = _core.empty(shape, x.dtype)
-    if not _core.scatter(_config.how(), kind, planes, indices, x, result):
+    if not _core.scatter(_config.how(), kind, planes, lanes, indices, x, result):
         raise ValueError(f"{op}: indices has values outside of the plane (expected flat places in each plane)")
     return result
 
@@ -83,8 +83,9 @@ def _divisor(op: str, value: Any) -> float:
 
 
 def _max_pool(op: str, rank: int, how: Settings, x: Shape, *arguments: Any) -> _core.Plan:
-    *windows, return_indices = arguments
-    return maximum(geometry.pool(op, rank, x, *windows), how, return_indices)
+    *windows, return_indices, data_format = arguments
+    layout = geometry.in_layout(geometry.pool, op, rank, x, *windows, data_format=data_format)
+    return maximum(layout, how, return_indices)
 
 
 def _max_pool_places(op: str, rank: int, how: Settings, x: Shape, *arguments: Any) -> _core.Plan:
@@ -94,9 +95,10 @@ def _max_pool_places(op: str, rank: int, how: Settings, x: Shape, *arguments: An
 
 
 def _avg_windows(op: str, rank: int, x: Shape, *arguments: Any) -> tuple[Pool, bool, float]:
-    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override = arguments
+    *windows, count_include_pad, divisor_override, data_format = arguments
     divisor, count_pad = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    return geometry.average(op, rank, x, kernel_size, stride, padding, ceil_mode), count_pad, divisor
+    layout = geometry.in_layout(geometry.average, op, rank, x, *windows, data_format=data_format)
+    return layout, count_pad, divisor
 
 
 def _avg_pool(op: str, rank: int, how: Settings, x: Shape, *arguments: Any) -> _core.Plan:
@@ -109,20 +111,24 @@ def _avg_pool_backward(op: str, rank: int, how: Settings, dy: Shape, input_size:
     return average_backward(op, windows, how, dy, count_pad, divisor)
 
 
+def adaptive(op: str, rank: int, x: Shape, output_size: Any, average: bool, data_format: Any) -> Pool:
+    return geometry.in_layout(geometry.adaptive, op, rank, x, output_size, average, data_format=data_format)
+
+
 def _adaptive_max_pool(
-    op: str, rank: int, how: Settings, x: Shape, output_size: Any, return_indices: Any
+    op: str, rank: int, how: Settings, x: Shape, output_size: Any, return_indices: Any, data_format: Any
 ) -> _core.Plan:
-    return maximum(geometry.adaptive(op, rank, x, output_size, False), how, return_indices)
+    return maximum(adaptive(op, rank, x, output_size, False, data_format), how, return_indices)
 
 
-def _adaptive_avg_pool(op: str, rank: int, how: Settings, x: Shape, output_size: Any) -> _core.Plan:
-    return _core.PoolPlan(_core.AVERAGE_POOL, geometry.adaptive(op, rank, x, output_size, True), *how, False)
+def _adaptive_avg_pool(op: str, rank: int, how: Settings, x: Shape, output_size: Any, data_format: Any) -> _core.Plan:
+    return _core.PoolPlan(_core.AVERAGE_POOL, adaptive(op, rank, x, output_size, True, data_format), *how, False)
 
 
 def _adaptive_avg_pool_backward(
-    op: str, rank: int, how: Settings, dy: Shape, input_size: Any, output_size: Any
+    op: str, rank: int, how: Settings, dy: Shape, input_size: Any, output_size: Any, data_format: Any
 ) -> _core.Plan:
-    windows = geometry.adaptive(op, rank, size(op, "input_size", input_size), output_size, True)
+    windows = adaptive(op, rank, size(op, "input_size", input_size), output_size, True, data_format)
     return average_backward(op, windows, how, dy, False, 0.0)
 
 

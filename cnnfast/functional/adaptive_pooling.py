@@ -7,7 +7,6 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from cnnfast._geometry import pooling as geometry
 from cnnfast._geometry.convolution import size
 from cnnfast.functional import _pooling as ops
 from cnnfast.functional._naming import ranks
@@ -18,7 +17,14 @@ __all__ = [f"{family}{rank}d{suffix}" for family in _FAMILIES for rank in (1, 2,
 
 
 @ranks
-def adaptive_avg_poolNd(rank: int, input: ArrayLike, output_size: Any, *, out: Array | None = None) -> Array:
+def adaptive_avg_poolNd(
+    rank: int,
+    input: ArrayLike,
+    output_size: Any,
+    *,
+    out: Array | None = None,
+    data_format: str = "channels_first",
+) -> Array:
     """Mean of windows that cut each plane into `output_size` parts.
 
     Output point i of an axis covers ``[floor(i * size / out), ceil((i + 1) * size / out))``: windows differ by at most
@@ -31,6 +37,8 @@ def adaptive_avg_poolNd(rank: int, input: ArrayLike, output_size: Any, *, out: A
         None keeps the size of an axis.
     out : ndarray, optional
         Where to put the result; it may be strided and may overlap the input.
+    data_format : str
+        'channels_last' (or 'NWC', 'NHWC', 'NDHWC'): all arrays are (N, AXES, C).
 
     Returns
     -------
@@ -48,20 +56,31 @@ def adaptive_avg_poolNd(rank: int, input: ArrayLike, output_size: Any, *, out: A
     >>> adaptive_avg_poolNd(np.ones((1, 2, SHAPE)), 3).shape == (1, 2, *(3,) * RANK)
     True
     """
-    return ops.ADAPTIVE_AVG_POOL[rank]((input,), (output_size,), out)
+    return ops.ADAPTIVE_AVG_POOL[rank]((input,), (output_size, data_format), out)
 
 
 @ranks
 def adaptive_avg_poolNd_backward(
-    rank: int, grad_output: ArrayLike, input_size: Sequence[int], output_size: Any
+    rank: int,
+    grad_output: ArrayLike,
+    input_size: Sequence[int],
+    output_size: Any,
+    *,
+    data_format: str = "channels_first",
 ) -> Array:
     """Gradient of `adaptive_avg_poolNd` with respect to an input of shape `input_size`; arguments as there."""
-    return ops.ADAPTIVE_AVG_POOL_BACKWARD[rank]((grad_output,), (input_size, output_size))
+    return ops.ADAPTIVE_AVG_POOL_BACKWARD[rank]((grad_output,), (input_size, output_size, data_format))
 
 
 @ranks
 def adaptive_max_poolNd(
-    rank: int, input: ArrayLike, output_size: Any, return_indices: bool = False, *, out: Array | None = None
+    rank: int,
+    input: ArrayLike,
+    output_size: Any,
+    return_indices: bool = False,
+    *,
+    out: Array | None = None,
+    data_format: str = "channels_first",
 ) -> Any:
     """Largest element of windows that cut each plane into `output_size` parts, as in `adaptive_avg_poolNd`.
 
@@ -73,6 +92,8 @@ def adaptive_max_poolNd(
     return_indices : bool
         Also return where each maximum was, as `max_poolNd` does.
     out : ndarray, optional
+    data_format : str
+        'channels_last' (or 'NWC', 'NHWC', 'NDHWC'): all arrays are (N, AXES, C).
 
     Returns
     -------
@@ -90,16 +111,22 @@ def adaptive_max_poolNd(
     >>> adaptive_max_poolNd(np.ones((1, 2, SHAPE)), 3).shape == (1, 2, *(3,) * RANK)
     True
     """
-    return ops.ADAPTIVE_MAX_POOL[rank]((input,), (output_size, return_indices), out)
+    return ops.ADAPTIVE_MAX_POOL[rank]((input,), (output_size, return_indices, data_format), out)
 
 
 @ranks
 def adaptive_max_poolNd_backward(
-    rank: int, grad_output: ArrayLike, indices: ArrayLike, input_size: Sequence[int], output_size: Any
+    rank: int,
+    grad_output: ArrayLike,
+    indices: ArrayLike,
+    input_size: Sequence[int],
+    output_size: Any,
+    *,
+    data_format: str = "channels_first",
 ) -> Array:
     """Gradient of `adaptive_max_poolNd`, to where the maxima were; arguments as in `max_poolNd_backward`."""
     op = f"adaptive_max_pool{rank}d_backward"
-    windows = geometry.adaptive(op, rank, size(op, "input_size", input_size), output_size, False)
+    windows = ops.adaptive(op, rank, size(op, "input_size", input_size), output_size, False, data_format)
     return maximum_backward(op, windows, grad_output, indices)
 
 

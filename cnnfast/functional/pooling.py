@@ -35,6 +35,7 @@ def max_poolNd(
     return_indices: bool = False,
     *,
     out: Array | None = None,
+    data_format: str = "channels_first",
 ) -> Any:
     """Largest element of each window of each plane: ``out[o] = max_t input[o * stride + t * dilation - padding]``.
 
@@ -55,6 +56,9 @@ def max_poolNd(
         the index -1.
     out : ndarray, optional
         Where to put the maxima; it may be strided and may overlap the input.
+    data_format : str
+        'channels_last' (or 'NWC', 'NHWC', 'NDHWC'): all arrays are (N, AXES, C); indices still count the points of a
+        plane.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def max_poolNd(
     >>> max_poolNd(np.zeros((1, 2, SHAPE)), 2).shape == (1, 2, *(4,) * RANK)
     True
     """
-    arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    arguments = kernel_size, stride, padding, dilation, ceil_mode, return_indices, data_format
     return ops.MAX_POOL[rank]((input,), arguments, out)
 
 
@@ -91,6 +95,8 @@ def max_poolNd_backward(
     padding: Ints = 0,
     dilation: Ints = 1,
     ceil_mode: bool = False,
+    *,
+    data_format: str = "channels_first",
 ) -> Array:
     """Gradient of `max_poolNd`: each gradient goes to where the maximum was; where several meet they add up.
 
@@ -101,7 +107,7 @@ def max_poolNd_backward(
     grad_output : array_like, shape of the output
     indices : array_like of ints, as `max_poolNd` returns them
     input_size : shape of the input
-    kernel_size, stride, padding, dilation, ceil_mode : as in `max_poolNd`
+    kernel_size, stride, padding, dilation, ceil_mode, data_format : as in `max_poolNd`
 
     Returns
     -------
@@ -114,7 +120,8 @@ def max_poolNd_backward(
     """
     op = f"max_pool{rank}d_backward"
     shape = size(op, "input_size", input_size)
-    windows = geometry.pool(op, rank, shape, kernel_size, stride, padding, dilation, ceil_mode)
+    arguments = kernel_size, stride, padding, dilation, ceil_mode
+    windows = geometry.in_layout(geometry.pool, op, rank, shape, *arguments, data_format=data_format)
     return maximum_backward(op, windows, grad_output, indices)
 
 
@@ -130,6 +137,7 @@ def avg_poolNd(
     divisor_override: int | None = None,
     *,
     out: Array | None = None,
+    data_format: str = "channels_first",
 ) -> Array:
     """Mean of each window of each plane: ``out[o] = sum_t input[o * stride + t - padding] / divisor``.
 
@@ -149,6 +157,8 @@ def avg_poolNd(
         Divide by this instead.
     out : ndarray, optional
         Where to put the result; it may be strided and may overlap the input.
+    data_format : str
+        'channels_last' (or 'NWC', 'NHWC', 'NDHWC'): all arrays are (N, AXES, C).
 
     Returns
     -------
@@ -167,7 +177,7 @@ def avg_poolNd(
     >>> float(avg_poolNd(np.ones((1, 2, SHAPE)), 2).min())
     1.0
     """
-    arguments = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    arguments = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, data_format
     return ops.AVG_POOL[rank]((input,), arguments, out)
 
 
@@ -182,23 +192,27 @@ def avg_poolNd_backward(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
+    data_format: str = "channels_first",
 ) -> Array:
     """Gradient of `avg_poolNd` with respect to an input of shape `input_size`; arguments as there."""
-    arguments = input_size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    windows = kernel_size, stride, padding, ceil_mode
+    arguments = input_size, *windows, count_include_pad, divisor_override, data_format
     return ops.AVG_POOL_BACKWARD[rank]((grad_output,), arguments)
 
 
 def _lp_windows(
-    op: str, rank: int, x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None, ceil_mode: bool
+    op: str, rank: int, x: Array, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: Any, data_format: Any
 ) -> tuple[Pool, float, int]:
     """(Windows, exponent, points of a whole window)."""
     exponent = number(op, "norm_type", norm_type)
     if exponent == 0:
         raise ValueError(f"{op}: norm_type is 0 (expected another number)")
-    if math.isinf(exponent):
-        windows = geometry.pool(op, rank, x.shape, kernel_size, stride, 0, 1, ceil_mode)
-    else:
-        windows = geometry.average(op, rank, x.shape, kernel_size, stride, 0, ceil_mode)
+    make = geometry.pool if math.isinf(exponent) else geometry.average
+    more = (0, 1) if math.isinf(exponent) else (0,)
+    windows = geometry.in_layout(
+        make, op, rank, x.shape, kernel_size, stride, *more, ceil_mode, data_format=data_format
+    )
     return windows, exponent, math.prod(windows.kernel or ())
 
 
@@ -218,6 +232,7 @@ def lp_poolNd(
     ceil_mode: bool = False,
     *,
     out: Array | None = None,
+    data_format: str = "channels_first",
 ) -> Array:
     """Norm of each window of each plane: ``out[o] = (points * mean_t input[o * stride + t] ** p) ** (1 / p)``.
 
@@ -231,6 +246,8 @@ def lp_poolNd(
     norm_type : float, not 0
     kernel_size, stride, ceil_mode : as in `avg_poolNd`
     out : ndarray, optional
+    data_format : str
+        'channels_last' (or 'NWC', 'NHWC', 'NDHWC'): all arrays are (N, AXES, C).
 
     Returns
     -------
@@ -250,7 +267,7 @@ def lp_poolNd(
     """
     op = f"lp_pool{rank}d"
     (x,) = _arrays.floating(op, input=input)
-    windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode)
+    windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode, data_format)
     y = _arrays.target(op, out, windows.output_shape, x.dtype, x)
     if math.isinf(exponent):
         sign = math.copysign(1, exponent)
@@ -270,11 +287,13 @@ def lp_poolNd_backward(
     kernel_size: Ints,
     stride: Ints | None = None,
     ceil_mode: bool = False,
+    *,
+    data_format: str = "channels_first",
 ) -> Array:
     """Gradient of `lp_poolNd`, 0 for windows whose sum of powers is 0; arguments as there."""
     op = f"lp_pool{rank}d_backward"
     dy, x = _arrays.floating(op, grad_output=grad_output, input=input)
-    windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode)
+    windows, exponent, points = _lp_windows(op, rank, x, norm_type, kernel_size, stride, ceil_mode, data_format)
     same_shape(op, "grad_output", dy.shape, windows.output_shape)
     if math.isinf(exponent):
         magnitudes = math.copysign(1, exponent) * np.abs(x)

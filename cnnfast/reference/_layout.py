@@ -22,8 +22,8 @@ def _first(rank: int, array: Any) -> Array:
     return np.moveaxis(array, -1, -rank - 1) if array.ndim in (rank + 1, rank + 2) else array
 
 
-def _last(rank: int, array: Array | None) -> Array | None:
-    return None if array is None else np.ascontiguousarray(np.moveaxis(array, -rank - 1, -1))
+def _last(rank: int, array: Array) -> Array:
+    return np.ascontiguousarray(np.moveaxis(array, -rank - 1, -1))
 
 
 def in_any_layout(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,16 +37,17 @@ def in_any_layout(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(rank, *args, **named)
         call = signature.bind(rank, *args, **named)
         given, out = call.arguments, call.arguments.pop("out", None)
-        given |= {key: _first(rank, given[key]) for key in ("input", "grad_output") if key in given}
+        given |= {key: _first(rank, given[key]) for key in ("input", "grad_output", "indices") if key in given}
         if "input_size" in given:
             given["input_size"] = to_first(size(name, "input_size", given["input_size"]), rank)
         result = function(*call.args, **call.kwargs)
         if name.endswith("_weight"):
             return result
-        if isinstance(result, tuple):
-            return _last(rank, result[0]), *result[1:]
-        moved = np.ascontiguousarray(np.moveaxis(result, -rank - 1, -1))
-        return _arrays.given(name, moved, out)
+        if isinstance(result, tuple) and "backward" in name:
+            return None if result[0] is None else _last(rank, result[0]), *result[1:]
+        values, *places = result if isinstance(result, tuple) else (result,)
+        moved = _arrays.given(name, _last(rank, values), out)
+        return (moved, *(_last(rank, a) for a in places)) if places else moved
 
     parameters = list(signature.parameters.values())
     op.__signature__ = signature.replace(parameters=[*parameters, _KEYWORD])  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from cnnfast._geometry.pooling import Pool
 from cnnfast._geometry.tuples import Ints as Tuple
 from cnnfast._geometry.tuples import flag, integer, number
 from cnnfast.reference._common import Array, Ints, check_shape, give, ranks
+from cnnfast.reference._layout import in_any_layout
 from cnnfast.reference._pooling import maximum, maximum_backward, mean, mean_backward, planes
 
 RANKS = (1, 2, 3)
@@ -31,6 +32,7 @@ def _override(op: str, value: Any) -> int | None:
     return int(value)
 
 
+@in_any_layout
 def max_poolNd(
     rank: int,
     input: ArrayLike,
@@ -51,6 +53,7 @@ def max_poolNd(
     return (y, indices) if return_indices else y
 
 
+@in_any_layout
 def max_poolNd_backward(
     rank: int,
     grad_output: ArrayLike,
@@ -69,6 +72,7 @@ def max_poolNd_backward(
     return maximum_backward(op, p, grad_output, indices)
 
 
+@in_any_layout
 def avg_poolNd(
     rank: int,
     input: ArrayLike,
@@ -89,6 +93,7 @@ def avg_poolNd(
     return give(op, mean(p, x, flag(op, "count_include_pad", count_include_pad), override), x.dtype, out)
 
 
+@in_any_layout
 def avg_poolNd_backward(
     rank: int,
     grad_output: ArrayLike,
@@ -123,6 +128,7 @@ def _power_arguments(
     return p, power, int(np.prod(p.kernel or ()))
 
 
+@in_any_layout
 def lp_poolNd(
     rank: int,
     input: ArrayLike,
@@ -145,6 +151,7 @@ def lp_poolNd(
         return give(op, total ** (1 / power), x.dtype, out)
 
 
+@in_any_layout
 def lp_poolNd_backward(
     rank: int,
     grad_output: ArrayLike,
@@ -170,6 +177,7 @@ def lp_poolNd_backward(
         return give(op, points * mean_backward(p, g) * base ** (power - 1), x.dtype)
 
 
+@in_any_layout
 def adaptive_max_poolNd(
     rank: int, input: ArrayLike, output_size: Any, return_indices: bool = False, *, out: Array | None = None
 ) -> Any:
@@ -181,6 +189,7 @@ def adaptive_max_poolNd(
     return (y, indices) if return_indices else y
 
 
+@in_any_layout
 def adaptive_max_poolNd_backward(
     rank: int, grad_output: ArrayLike, indices: ArrayLike, input_size: Sequence[int], output_size: Any
 ) -> Array:
@@ -190,6 +199,7 @@ def adaptive_max_poolNd_backward(
     return maximum_backward(op, p, grad_output, indices)
 
 
+@in_any_layout
 def adaptive_avg_poolNd(rank: int, input: ArrayLike, output_size: Any, *, out: Array | None = None) -> Array:
     """``out[o] = mean(input[floor(o * I / O) : ceil((o + 1) * I / O)])`` for I points in and O out."""
     op = f"adaptive_avg_pool{rank}d"
@@ -198,6 +208,7 @@ def adaptive_avg_poolNd(rank: int, input: ArrayLike, output_size: Any, *, out: A
     return give(op, mean(p, x), x.dtype, out)
 
 
+@in_any_layout
 def adaptive_avg_poolNd_backward(
     rank: int, grad_output: ArrayLike, input_size: Sequence[int], output_size: Any
 ) -> Array:

@@ -26,7 +26,8 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
  * divide_rows        y[r*n + q] = x[r*n + q] / (factor * row_count[r] * count[q]);  no counts if `count` is NULL
  * spread_taps        y[i] = sum of x[q], q*step + t*dil == i,  i < len: the adjoint of a sum by reduce_taps
  * spread_spans       y[i] = sum of x[q], start[q] <= i < end[q],  i < len: the adjoint of a sum by reduce_spans
- * scatter_add        y[p*size + index[p*n + q]] += x[p*n + q], in ascending q, but for negative indices;  p < planes
+ * scatter_add        y[(p*size + index[i])*lanes + l] += x[i], i = (p*n + q)*lanes + l, in ascending q, but for negative indices;
+ *                    p < planes, l < lanes
  * scatter_set        y[index[q]] = x[q], in ascending q
  * gather             y[q] = x[index[q]]
  * power              y[q] = (factor * x[q]) ^ exponent
@@ -47,7 +48,8 @@ static inline int64_t cf_nowhere(int64_t size) { return size == 8 ? INT64_MAX : 
                     const void *x, void *y))                                                                           \
     X(spread_taps, (int64_t n, int64_t taps, int64_t dil, int64_t step, const void *x, int64_t len, void *y))          \
     X(spread_spans, (int64_t n, const int64_t *start, const int64_t *end, const void *x, int64_t len, void *y))        \
-    X(scatter_add, (int64_t planes, int64_t n, int64_t size, const int64_t *index, const void *x, void *y))            \
+    X(scatter_add,                                                                                                     \
+      (int64_t planes, int64_t n, int64_t size, int64_t lanes, const int64_t *index, const void *x, void *y))          \
     X(scatter_set, (int64_t n, const int64_t *index, const void *x, void *y))                                          \
     X(gather, (int64_t n, const int64_t *index, const void *x, void *y))                                               \
     X(power, (int64_t n, double factor, double exponent, const void *x, void *y))                                      \

@@ -414,24 +414,27 @@ static void CF_NAME(spread_spans)(int64_t n, const int64_t *start, const int64_t
 
 /* ---- by index */
 
-CF_INLINE void scatter_planes(int planes, int64_t n, int64_t size, const int64_t *restrict index,
+CF_INLINE void scatter_planes(int planes, int64_t n, int64_t size, int64_t lanes, const int64_t *restrict index,
                               const real *restrict x, real *restrict y)
 {
-    for (int64_t q = 0; q < n; q++) CF_UNROLL for (int p = 0; p < planes; p++)
-        {
-            const int64_t at = index[p * n + q];
-            if (at >= 0) y[p * size + at] += x[p * n + q];
-        }
+    for (int64_t q = 0, i = 0; q < n; q++)
+        for (int64_t l = 0; l < lanes; l++, i++) CF_UNROLL for (int p = 0; p < planes; p++)
+            {
+                const int64_t at = index[p * n * lanes + i];
+                if (at >= 0) y[(p * size + at) * lanes + l] += x[p * n * lanes + i];
+            }
 }
 
 /* Windows that overlap share maxima, and a sum waits for the one before it in the same place: planes in turns do not. */
-static void CF_NAME(scatter_add)(int64_t planes, int64_t n, int64_t size, const int64_t *index, const void *x_,
-                                 void *y_)
+static void CF_NAME(scatter_add)(int64_t planes, int64_t n, int64_t size, int64_t lanes, const int64_t *index,
+                                 const void *x_, void *y_)
 {
     const real *x = x_;
     real *y = y_;
-    for (; planes >= 4; planes -= 4, index += 4 * n, x += 4 * n, y += 4 * size) scatter_planes(4, n, size, index, x, y);
-    for (; planes > 0; planes--, index += n, x += n, y += size) scatter_planes(1, n, size, index, x, y);
+    for (; planes >= 4 && lanes == 1; planes -= 4, index += 4 * n, x += 4 * n, y += 4 * size)
+        scatter_planes(4, n, size, 1, index, x, y);
+    for (; planes > 0; planes--, index += n * lanes, x += n * lanes, y += size * lanes)
+        scatter_planes(1, n, size, lanes, index, x, y);
 }
 
 static void CF_NAME(scatter_set)(int64_t n, const int64_t *index, const void *x_, void *y_)

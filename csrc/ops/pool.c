@@ -19,11 +19,22 @@ typedef struct {
     void *scratch;
 } job;
 
-/* Output rows [h0, h1) and columns [q0, q0 + n) of slice o; `from` is the input column of the line's first real, and
- * [left, right) the part of the line that is not padding. */
+/* Output rows [h0, h1) and columns [q0, q0 + n) of slice o; `from` is the input column where the line begins, and [left, right)
+ * those of its columns that are not padding. */
 typedef struct {
     int64_t plane, o, h0, h1, q0, n, from, left, right;
 } block;
+
+/* Values, and unless NULL their indices. */
+typedef struct {
+    const void *value, *at;
+    int64_t ld;
+} lines;
+
+static lines after(const job *j, lines a, int64_t n)
+{
+    return (lines){cf_at_const(a.value, n, j->kn->size), a.at ? cf_at_const(a.at, n, j->kn->size) : NULL, a.ld};
+}
 
 /* Blocks of a plane. */
 static int64_t blocks_of(const cf_pool_plan *p) { return p->desc.out[0] * p->row_blocks * p->column_blocks; }
@@ -39,20 +50,23 @@ static block block_of(const cf_pool_plan *p, int64_t task)
     b.n = cf_part(d->out[2], p->column_blocks, c + 1) - q0;
     b.from = d->adaptive ? 0 : q0 * d->stride[2] - d->pad[2];
     b.left = cf_max(0, -b.from);
-    b.right = cf_max(b.left, cf_min(p->ld, d->in[2] - b.from));
+    b.right = cf_max(b.left, cf_min(p->ld / d->lanes, d->in[2] - b.from));
     return b;
 }
 
 /* Elements of the output before a block. */
 static int64_t output_at(const cf_pool_desc *d, const block *b)
 {
-    return ((b->plane * d->out[0] + b->o) * d->out[1] + b->h0) * d->out[2] + b->q0;
+    return (((b->plane * d->out[0] + b->o) * d->out[1] + b->h0) * d->out[2] + b->q0) * d->lanes;
 }
 
 /* Elements of the input before row h of slice z, counted from the plane. */
-static int64_t row_at(const cf_pool_desc *d, int64_t z, int64_t h) { return (z * d->in[1] + h) * d->in[2]; }
+static int64_t row_at(const cf_pool_desc *d, int64_t z, int64_t h) { return (z * d->in[1] + h) * d->in[2] * d->lanes; }
 
-/* Lines [0, rows) in columns [first, last): what padding is to the reduction. */
+/* Elements of a plane of the input. */
+static int64_t plane_of(const cf_pool_desc *d) { return cf_volume(d->in) * d->lanes; }
+
+/* Lines [0, rows), reals [first, last): what padding is to the reduction. */
 static void fill(const job *j, int64_t rows, void *line, void *at, int64_t first, int64_t last)
 {
     int64_t size = j->kn->size, n = last - first;
@@ -71,21 +85,24 @@ static void fill_lines(const job *j, const block *b, int64_t h, int64_t rows, vo
 {
     const cf_pool_desc *d = &j->p->desc;
     cf_window wd = cf_pool_window(d, 0, b->o), wh = cf_pool_window(d, 1, h);
-    int64_t size = j->kn->size, width = b->right - b->left, ldx = d->dil[1] * d->in[2], step = d->stride[1] * d->in[2];
-    int64_t ld = j->p->ld;
+    int64_t size = j->kn->size, left = b->left * d->lanes, width = (b->right - b->left) * d->lanes, ld = j->p->ld;
+    int64_t ldx = row_at(d, 0, d->dil[1]), step = row_at(d, 0, d->stride[1]);
     int empty = wd.count == 0 || wh.count == 0 || width == 0;
-    fill(j, rows, line, at, 0, empty ? ld : b->left);
+    fill(j, rows, line, at, 0, empty ? ld : left);
     if (empty) return;
     int64_t slice = row_at(d, d->dil[0], 0), first = row_at(d, wd.first, 0),
-            from = row_at(d, 0, wh.first) + b->from + b->left;
-    const void *x = cf_at_const(j->x, b->plane * cf_volume(d->in) + first + from, size);
-    void *to = cf_at(line, b->left, size), *places = at ? cf_at(at, b->left, size) : NULL;
+            from = row_at(d, 0, wh.first) + (b->from + b->left) * d->lanes;
+    const void *x = cf_at_const(j->x, b->plane * plane_of(d) + first + from, size);
+    void *to = cf_at(line, left, size), *places = at ? cf_at(at, left, size) : NULL;
     for (int64_t z = 0; at && z < wd.count; z++)
         j->kn->reduce_rows_index(z == 0, rows, width, wh.count, cf_at_const(x, z * slice, size), ldx, step,
                                  from + z * slice, to, places, ld);
     if (!at) j->kn->reduce_rows(j->op, rows, width, wd.count, slice, wh.count, ldx, x, step, to, ld);
-    fill(j, rows, line, at, b->right, ld);
+    fill(j, rows, line, at, left + width, ld);
 }
+
+/* The first element of the windows' first slice in a plane. */
+static int64_t base_of(const cf_pool_desc *d, const block *b) { return row_at(d, cf_pool_window(d, 0, b->o).first, 0); }
 
 /* What the sums of a block are divided by, before the points of each row and column if these differ. */
 static double divisor_of(const cf_pool_plan *p, const block *b)
@@ -99,36 +116,73 @@ static double divisor_of(const cf_pool_plan *p, const block *b)
 /* Lines whose windows do not overlap are one long line. */
 static void join_lines(const cf_pool_desc *d, int64_t ld, int64_t *rows, int64_t *n)
 {
-    if (d->adaptive || ld != *n * d->stride[2]) return;
+    if (d->adaptive || ld != *n * d->stride[2] * d->lanes) return;
     *n *= *rows;
     *rows = 1;
 }
 
-static void reduce_lines(const job *j, const block *b, const void *line, const void *at, int64_t ld, int64_t to)
+/* The windows of `rows` lines, each with n points `step` apart. */
+static void reduce_taps(const job *j, const block *b, int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step,
+                        lines from, int64_t to)
 {
     const cf_pool_desc *d = &j->p->desc;
-    int64_t rows = b->h1 - b->h0, n = b->n, base = row_at(d, cf_pool_window(d, 0, b->o).first, 0), size = j->kn->size;
-    void *y = cf_at(j->y, to, size);
-    int64_t *index = at ? j->index + to : NULL;
-    join_lines(d, ld, &rows, &n);
-    if (!d->adaptive && at)
-        j->kn->reduce_taps_index(rows, n, d->kernel[2], d->dil[2], d->stride[2], line, at, ld, base, y, index);
-    else if (!d->adaptive)
-        j->kn->reduce_taps(j->op, rows, n, d->kernel[2], d->dil[2], d->stride[2], line, ld,
-                           j->p->uniform ? divisor_of(j->p, b) : 1, y);
-    for (int64_t r = 0; r < rows && d->adaptive; r++) {
-        const void *row = cf_at_const(line, r * ld, size);
-        if (at)
-            j->kn->reduce_spans_index(n, j->start, j->end, row, cf_at_const(at, r * ld, size), base,
-                                      cf_at(y, r * n, size), index + r * n);
-        else j->kn->reduce_spans(j->op, n, j->start, j->end, row, cf_at(y, r * n, size));
+    void *y = cf_at(j->y, to, j->kn->size);
+    if (from.at)
+        j->kn->reduce_taps_index(rows, n, taps, dil, step, from.value, from.at, from.ld, base_of(d, b), y,
+                                 j->index + to);
+    else
+        j->kn->reduce_taps(j->op, rows, n, taps, dil, step, from.value, from.ld,
+                           !d->adaptive && j->p->uniform ? divisor_of(j->p, b) : 1, y);
+}
+
+static void reduce_spans(const job *j, const block *b, int64_t n, lines from, int64_t to)
+{
+    void *y = cf_at(j->y, to, j->kn->size);
+    if (from.at)
+        j->kn->reduce_spans_index(n, j->start, j->end, from.value, from.at, base_of(&j->p->desc, b), y, j->index + to);
+    else j->kn->reduce_spans(j->op, n, j->start, j->end, from.value, y);
+}
+
+/* Row r of a block whose points have lanes: they are the points of a window, as far apart as they are many. */
+static void reduce_lanes(const job *j, const block *b, lines from, int64_t to)
+{
+    const cf_pool_desc *d = &j->p->desc;
+    int64_t lanes = d->lanes;
+    if (!d->adaptive) {
+        from.ld = d->stride[2] * lanes;
+        reduce_taps(j, b, b->n, lanes, d->kernel[2], d->dil[2] * lanes, 1, from, to);
     }
+    for (int64_t q = 0; q < b->n && d->adaptive; q++)
+        reduce_taps(j, b, 1, lanes, j->end[q] - j->start[q], lanes, 1, after(j, from, j->start[q] * lanes),
+                    to + q * lanes);
+}
+
+static void reduce_lines(const job *j, const block *b, lines from, int64_t to)
+{
+    const cf_pool_desc *d = &j->p->desc;
+    int64_t rows = b->h1 - b->h0, n = b->n;
+    if (!d->adaptive && d->lanes == 1) {
+        join_lines(d, from.ld, &rows, &n);
+        reduce_taps(j, b, rows, n, d->kernel[2], d->dil[2], d->stride[2], from, to);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++, to += n * d->lanes)
+        if (d->lanes == 1) reduce_spans(j, b, n, after(j, from, r * from.ld), to);
+        else reduce_lanes(j, b, after(j, from, r * from.ld), to);
+}
+
+/* Indices of elements as those of points. */
+static void count_points(const job *j, const block *b, int64_t to)
+{
+    int64_t lanes = j->p->desc.lanes, n = (b->h1 - b->h0) * b->n * lanes;
+    for (int64_t i = to; i < to + n; i++) j->index[i] = cf_floor_div(j->index[i], lanes);
 }
 
 static void divide(const job *j, const block *b, const void *x, void *y)
 {
-    j->kn->divide_rows(b->h1 - b->h0, b->n, divisor_of(j->p, b), j->row_count + b->h0,
-                       j->p->uniform ? NULL : j->count + b->q0, x, y);
+    int64_t lanes = j->p->desc.lanes;
+    j->kn->divide_rows(b->h1 - b->h0, b->n * lanes, divisor_of(j->p, b), j->row_count + b->h0,
+                       j->p->uniform ? NULL : j->count + b->q0 * lanes, x, y);
 }
 
 static void pool_block(void *ctx, int64_t task, int thread)
@@ -142,16 +196,34 @@ static void pool_block(void *ctx, int64_t task, int thread)
     void *y = cf_at(j->y, to, size), *line = cf_at(j->scratch, thread, p->scratch_bytes);
     void *at = j->index ? cf_at(line, rows * p->ld, size) : NULL;
     if (p->in_place) {
-        int64_t from = b.plane * cf_volume(d->in) + row_at(d, b.o * d->stride[0], b.h0 * d->stride[1]) + b.from;
-        reduce_lines(j, &b, cf_at_const(j->x, from, size), NULL, d->stride[1] * d->in[2], to);
+        int64_t from = b.plane * plane_of(d) + row_at(d, b.o * d->stride[0], b.h0 * d->stride[1]) + b.from * d->lanes;
+        reduce_lines(j, &b, (lines){cf_at_const(j->x, from, size), NULL, row_at(d, 0, d->stride[1])}, to);
     } else {
         for (int64_t r = 0, n; r < rows; r += n) {
             n = cf_pool_alike(d, 1, b.h0 + r, b.h1);
             fill_lines(j, &b, b.h0 + r, n, cf_at(line, r * p->ld, size), at ? cf_at(at, r * p->ld, size) : NULL);
         }
-        reduce_lines(j, &b, line, at, p->ld, to);
+        reduce_lines(j, &b, (lines){line, at, p->ld}, to);
     }
+    if (at && d->lanes > 1) count_points(j, &b, to);
     if (j->op == CF_POOL_SUM && (d->adaptive || !p->uniform)) divide(j, &b, y, y);
+}
+
+/* The gradient of a line, spread along it; that of points with lanes row by row. */
+static void spread_line(const job *j, int64_t n, const void *from, int64_t len, void *to)
+{
+    const cf_pool_desc *d = &j->p->desc;
+    int64_t size = j->kn->size, lanes = d->lanes, ld = d->stride[2] * lanes;
+    if (lanes > 1) memset(to, 0, (size_t)(len * size));
+    if (lanes == 1 && d->adaptive) j->kn->spread_spans(n, j->start, j->end, from, len, to);
+    else if (lanes == 1) j->kn->spread_taps(n, d->kernel[2], d->dil[2], d->stride[2], from, len, to);
+    else if (d->adaptive)
+        for (int64_t q = 0; q < n; q++)
+            j->kn->add_rows(cf_at(to, j->start[q] * lanes, size), lanes, 1, cf_at_const(from, q * lanes, size), 0,
+                            j->end[q] - j->start[q], lanes);
+    else
+        for (int64_t t = 0; t < d->kernel[2]; t++)
+            j->kn->add_rows(cf_at(to, t * d->dil[2] * lanes, size), ld, 1, from, lanes, n, lanes);
 }
 
 /* The gradient of a block, divided, spread along its lines. */
@@ -163,12 +235,8 @@ static void spread_lines(const job *j, const block *b, const void *dy, void *lin
     divide(j, b, dy, divided);
     join_lines(d, ld, &rows, &n);
     if (rows > 1) len = ld;
-    for (int64_t r = 0; r < rows; r++) {
-        const void *from = cf_at(divided, r * n, size);
-        void *to = cf_at(line, r * ld, size);
-        if (d->adaptive) j->kn->spread_spans(n, j->start, j->end, from, len, to);
-        else j->kn->spread_taps(n, d->kernel[2], d->dil[2], d->stride[2], from, len, to);
-    }
+    for (int64_t r = 0; r < rows; r++)
+        spread_line(j, n, cf_at_const(divided, r * n * d->lanes, size), len, cf_at(line, r * ld, size));
 }
 
 /* Row r of the windows of a block, in one slice: added, or written where all of the slice is written once. */
@@ -178,11 +246,11 @@ static void add_window_row(const job *j, const block *b, const void *line, int64
     int64_t size = j->kn->size, step = d->stride[1], top = b->h0 * step + r * d->dil[1] - d->pad[1], first, last;
     cf_valid_range(b->h1 - b->h0, top, step, d->in[1], &first, &last);
     if (first == last) return;
-    void *to = cf_at(slice, row_at(d, 0, top + first * step) + b->from + b->left, size);
-    const void *from = cf_at_const(line, first * j->p->ld + b->left, size);
-    int64_t rows = last - first, width = b->right - b->left;
-    if (j->p->covers) j->kn->scatter_rows(to, step * d->in[2], 1, from, j->p->ld, rows, width);
-    else j->kn->add_rows(to, step * d->in[2], 1, from, j->p->ld, rows, width);
+    void *to = cf_at(slice, row_at(d, 0, top + first * step) + (b->from + b->left) * d->lanes, size);
+    const void *from = cf_at_const(line, first * j->p->ld + b->left * d->lanes, size);
+    int64_t rows = last - first, width = (b->right - b->left) * d->lanes, ld = row_at(d, 0, step);
+    if (j->p->covers) j->kn->scatter_rows(to, ld, 1, from, j->p->ld, rows, width);
+    else j->kn->add_rows(to, ld, 1, from, j->p->ld, rows, width);
 }
 
 /* The lines of a block, added to the rows of the windows. */
@@ -193,12 +261,12 @@ static void spread_block(const job *j, const block *b, void *line)
     int64_t size = j->kn->size;
     spread_lines(j, b, cf_at_const(j->x, output_at(d, b), size), line);
     for (int64_t z = 0; z < wd.count; z++) {
-        void *slice = cf_at(j->y, b->plane * cf_volume(d->in) + row_at(d, wd.first + z * d->dil[0], 0), size);
+        void *slice = cf_at(j->y, b->plane * plane_of(d) + row_at(d, wd.first + z * d->dil[0], 0), size);
         for (int64_t r = 0; r < d->kernel[1] && !d->adaptive; r++) add_window_row(j, b, line, r, slice);
         for (int64_t h = b->h0; h < b->h1 && d->adaptive; h++) {
             cf_window w = cf_pool_window(d, 1, h);
-            j->kn->add_rows(cf_at(slice, row_at(d, 0, w.first), size), d->in[2], 1,
-                            cf_at_const(line, (h - b->h0) * j->p->ld, size), 0, w.count, d->in[2]);
+            j->kn->add_rows(cf_at(slice, row_at(d, 0, w.first), size), row_at(d, 0, 1), 1,
+                            cf_at_const(line, (h - b->h0) * j->p->ld, size), 0, w.count, row_at(d, 0, 1));
         }
     }
 }
@@ -215,7 +283,8 @@ static void spread_task(void *ctx, int64_t task, int thread)
         from = b.h0 * d->stride[1];
         rows = b.h1 * d->stride[1] - from;
     }
-    if (!j->p->covers) memset(cf_at(j->y, from * d->in[2], j->kn->size), 0, (size_t)(rows * d->in[2] * j->kn->size));
+    if (!j->p->covers)
+        memset(cf_at(j->y, row_at(d, 0, from), j->kn->size), 0, (size_t)(row_at(d, 0, rows) * j->kn->size));
     for (int64_t i = 0; i < blocks; i++) {
         block b = block_of(j->p, task * blocks + i);
         spread_block(j, &b, cf_at(j->scratch, thread, j->p->scratch_bytes));
@@ -232,7 +301,7 @@ static void fill_tables(const job *j)
     }
     if (j->op == CF_POOL_MAX || j->p->uniform) return;
     for (int64_t o = 0; o < d->out[1]; o++) j->row_count[o] = (int32_t)cf_pool_points(d, 1, o);
-    for (int64_t o = 0; o < d->out[2]; o++) j->count[o] = (int32_t)cf_pool_points(d, 2, o);
+    for (int64_t i = 0; i < d->out[2] * d->lanes; i++) j->count[i] = (int32_t)cf_pool_points(d, 2, i / d->lanes);
 }
 
 void cf_pool(const cf_pool_plan *p, const void *x, void *y, int64_t *index, void *workspace)

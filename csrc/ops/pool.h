@@ -15,6 +15,7 @@ typedef struct {
     cf_dtype dtype;
     int adaptive, count_pad;
     int64_t planes, in[3], out[3], kernel[3], stride[3], dil[3], pad[3], pad_hi[3];
+    int64_t lanes; /* elements of a point: with channels last its channels, each in a plane of its own */
     double divisor;
 } cf_pool_desc;
 
@@ -42,14 +43,14 @@ cf_status cf_pool_plan_init(cf_pool_plan *plan, cf_pool_pass pass, const cf_pool
 /* Forward: y, and index with CF_MAX_POOL_INDEX, of x.  Backward: y = gradient of the input, x = that of the output. */
 void cf_pool(const cf_pool_plan *plan, const void *x, void *y, int64_t *index, void *workspace);
 
-/* Planes of `points` and of `size` elements.  index (planes, points) must lie in [0, size), else CF_INVALID and y is
- * undefined.
- * add     y[index[q]] += x[q] on zeros, in ascending q, nothing for an index of -1: the gradient of max pooling
+/* Planes of `points` and of `size` points of `lanes` elements, 1 unless they add.  index (planes, points, lanes) must lie in
+ * [0, size), else CF_INVALID and y is undefined.
+ * add     y[index[q], l] += x[q, l] on zeros, in ascending q, nothing for an index of -1: the gradient of max pooling
  * set     y[index[q]]  = x[q] on zeros, in ascending q: unpooling
  * gather  y[q] = x[index[q]], x of `size` elements a plane: the gradient of unpooling */
 typedef enum { CF_SCATTER_ADD, CF_SCATTER_SET, CF_GATHER } cf_scatter_kind;
 cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points,
-                     int64_t size, const int64_t *index, const void *x, void *y);
+                     int64_t size, int64_t lanes, const int64_t *index, const void *x, void *y);
 
 /* y = (factor * x) ^ exponent, the steps of Lp pooling on either side of an average; and dx = dy * dy/dx, 0 where x is
  * 0 if `flat_at_zero`. */

@@ -112,20 +112,23 @@ static int is_in_place(const cf_pool_desc *d)
 static void cut(cf_pool_plan *p)
 {
     const cf_pool_desc *d = &p->desc;
-    int64_t whole = line_of(d, d->out[2]), columns = d->out[2], rows = 1;
+    int64_t whole = line_of(d, d->out[2]) * d->lanes, columns = d->out[2], rows = 1, window = line_of(d, 1) * d->lanes;
     if (whole <= CF_LINES || d->adaptive) rows = cf_max(1, cf_min(d->out[1], CF_LINES / whole));
-    else columns = cf_min(columns, cf_max(CF_COLUMNS, (CF_LINES - line_of(d, 1)) / d->stride[2]));
+    else
+        columns =
+            cf_min(columns, cf_max(cf_ceil_div(CF_COLUMNS, d->lanes), (CF_LINES - window) / (d->stride[2] * d->lanes)));
     p->row_blocks = cf_ceil_div(d->out[1], rows);
     p->column_blocks = cf_ceil_div(d->out[2], columns);
-    p->ld = line_of(d, cf_ceil_div(d->out[2], p->column_blocks));
-    p->scratch_bytes = cf_round_up(rows * (p->ld + cf_max(p->ld, columns)) * (d->dtype == CF_F64 ? 8 : 4), CF_ALIGN);
+    p->ld = line_of(d, cf_ceil_div(d->out[2], p->column_blocks)) * d->lanes;
+    p->scratch_bytes =
+        cf_round_up(rows * (p->ld + cf_max(p->ld, columns * d->lanes)) * (d->dtype == CF_F64 ? 8 : 4), CF_ALIGN);
 }
 
 /* Elements of the slices that a window spans: their places fit an integer as wide as a real. */
 static int is_indexable(const cf_pool_desc *d)
 {
     int64_t slices = d->adaptive ? d->in[0] / d->out[0] + 2 : (d->kernel[0] - 1) * d->dil[0] + 1;
-    return cf_min(slices, d->in[0]) * d->in[1] * d->in[2] < cf_nowhere(d->dtype == CF_F64 ? 8 : 4);
+    return cf_min(slices, d->in[0]) * d->in[1] * d->in[2] * d->lanes < cf_nowhere(d->dtype == CF_F64 ? 8 : 4);
 }
 
 static void lay_out(cf_pool_plan *p)
@@ -134,7 +137,7 @@ static void lay_out(cf_pool_plan *p)
     int64_t used = 0;
     p->start_at = cf_take(&used, d->out[2] * (int64_t)sizeof(int64_t));
     p->end_at = cf_take(&used, d->out[2] * (int64_t)sizeof(int64_t));
-    p->count_at = cf_take(&used, d->out[2] * (int64_t)sizeof(int32_t));
+    p->count_at = cf_take(&used, d->out[2] * d->lanes * (int64_t)sizeof(int32_t));
     p->row_count_at = cf_take(&used, d->out[1] * (int64_t)sizeof(int32_t));
     p->scratch_at = used;
     p->workspace_bytes = used + p->scratch_bytes * p->options.threads;
@@ -145,7 +148,7 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     if (!cf_kernels_for(options->isa, desc->dtype)) return CF_UNSUPPORTED;
     *p = (cf_pool_plan){.desc = *desc, .pass = pass, .options = *options};
     cf_pool_desc *d = &p->desc;
-    if (d->planes == 0 || cf_volume(d->out) == 0) return CF_OK;
+    if (d->planes == 0 || d->lanes == 0 || cf_volume(d->out) == 0) return CF_OK;
     if (d->adaptive) make_plain(d);
     if (!d->adaptive) merge_whole_axes(d);
     if (pass == CF_AVERAGE_POOL_BACKWARD && turn_round(d)) p->pass = pass = CF_AVERAGE_POOL;
@@ -153,7 +156,7 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     if (!d->adaptive && pass != CF_MAX_POOL_INDEX) p->apart = join_planes(d);
     p->covers = p->apart && d->kernel[1] == d->stride[1] && d->in[2] == d->out[2] * d->stride[2] && !d->pad[2];
     if (pass == CF_MAX_POOL_INDEX && !is_indexable(d)) return CF_TOO_LARGE;
-    double work = (double)d->planes * (double)cf_max(cf_volume(d->in), cf_volume(d->out));
+    double work = (double)d->planes * (double)(cf_max(cf_volume(d->in), cf_volume(d->out)) * d->lanes);
     if (work < CF_SERIAL_WORK) p->options.threads = 1;
     p->in_place = pass != CF_MAX_POOL_INDEX && is_in_place(d);
     cut(p);

@@ -8,7 +8,7 @@
 typedef struct {
     cf_scatter_kind kind;
     const cf_kernels *kn;
-    int64_t points, size;
+    int64_t points, size, lanes;
     const int64_t *index;
     const void *x;
     void *y;
@@ -26,18 +26,19 @@ static int all_inside(const int64_t *index, int64_t points, int64_t least, int64
 
 static void scatter_some(job *j, int64_t plane, int64_t planes)
 {
-    const int64_t *index = j->index + plane * j->points;
+    int64_t points = j->points * j->lanes, size = j->size * j->lanes;
+    const int64_t *index = j->index + plane * points;
     int gather = j->kind == CF_GATHER;
-    const void *x = cf_at_const(j->x, plane * (gather ? j->size : j->points), j->kn->size);
-    void *y = cf_at(j->y, plane * (gather ? j->points : j->size), j->kn->size);
-    if (!all_inside(index, planes * j->points, j->kind == CF_SCATTER_ADD ? -1 : 0, j->size)) {
+    const void *x = cf_at_const(j->x, plane * (gather ? size : points), j->kn->size);
+    void *y = cf_at(j->y, plane * (gather ? points : size), j->kn->size);
+    if (!all_inside(index, planes * points, j->kind == CF_SCATTER_ADD ? -1 : 0, j->size)) {
         __atomic_store_n(&j->outside, 1, __ATOMIC_RELAXED);
         return;
     }
-    if (!gather) memset(y, 0, (size_t)(planes * j->size * j->kn->size));
-    if (gather) j->kn->gather(j->points, index, x, y);
-    else if (j->kind == CF_SCATTER_ADD) j->kn->scatter_add(planes, j->points, j->size, index, x, y);
-    else j->kn->scatter_set(j->points, index, x, y);
+    if (!gather) memset(y, 0, (size_t)(planes * size * j->kn->size));
+    if (gather) j->kn->gather(points, index, x, y);
+    else if (j->kind == CF_SCATTER_ADD) j->kn->scatter_add(planes, j->points, j->size, j->lanes, index, x, y);
+    else j->kn->scatter_set(points, index, x, y);
 }
 
 /* Sums take several planes in turns, see the kernel. */
@@ -49,12 +50,12 @@ static void scatter_planes(void *ctx, int64_t begin, int64_t end)
 }
 
 cf_status cf_scatter(cf_scatter_kind kind, cf_dtype dtype, const cf_options *options, int64_t planes, int64_t points,
-                     int64_t size, const int64_t *index, const void *x, void *y)
+                     int64_t size, int64_t lanes, const int64_t *index, const void *x, void *y)
 {
-    job j = {.kind = kind, .points = points, .size = size, .index = index, .x = x, .y = y};
+    job j = {.kind = kind, .points = points, .size = size, .lanes = lanes, .index = index, .x = x, .y = y};
     j.kn = cf_kernels_for(options->isa, dtype);
     if (!j.kn) return CF_UNSUPPORTED;
-    int64_t grain = CF_SERIAL_WORK / 2 / cf_max(1, cf_max(points, size));
+    int64_t grain = CF_SERIAL_WORK / 2 / cf_max(1, cf_max(points, size) * lanes);
     cf_parallel_range(planes, grain, options->threads, scatter_planes, &j);
     return j.outside ? CF_INVALID : CF_OK;
 }

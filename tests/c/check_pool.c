@@ -288,22 +288,27 @@ void check_fill_columns(check *c)
 
 static const int64_t scattered[SPANS] = {3, 0, 8, 3, 1, 59};
 
-void check_scatter_add(check *c)
+static void one_scatter_add(check *c, int64_t lanes)
 {
     enum { PLANES = 6 };
     int64_t some[PLANES * SPANS];
     void *x = check_array(c, PLANES * SPANS), *y = check_array(c, PLANES * POINTS);
     void *expected = check_copy(c, y, PLANES * POINTS);
     for (int q = 0; q < PLANES * SPANS; q++) {
-        some[q] = q % 5 == 2 ? -1 : (scattered[q % SPANS] + q / 3) % POINTS;
-        int64_t to = q / SPANS * POINTS + some[q];
+        some[q] = q % 5 == 2 ? -1 : (scattered[q % SPANS] + q / 3) % (POINTS / lanes);
+        int64_t to = q / SPANS * POINTS + some[q] * lanes + q % SPANS % lanes;
         if (some[q] >= 0) check_put(c, expected, to, check_get(c, expected, to) + check_get(c, x, q));
     }
-    c->kn->scatter_add(PLANES, SPANS, POINTS, some, x, y);
+    c->kn->scatter_add(PLANES, SPANS / lanes, POINTS / lanes, lanes, some, x, y);
     check_equal(c, y, expected, PLANES * POINTS, "scatter_add");
     free(x);
     free(y);
     free(expected);
+}
+
+void check_scatter_add(check *c)
+{
+    for (int64_t lanes = 1; lanes <= 3; lanes++) one_scatter_add(c, lanes);
 }
 
 void check_scatter_set(check *c)
