@@ -291,6 +291,25 @@ static void spread_task(void *ctx, int64_t task, int thread)
     }
 }
 
+/* Planes [task * lanes, ...), as lanes of one whose points they share. */
+static void pool_group(void *ctx, int64_t task, int thread)
+{
+    job j = *(const job *)ctx;
+    const cf_pool_plan *p = j.p;
+    const cf_pool_desc *d = &p->desc;
+    int backward = p->pass == CF_AVERAGE_POOL_BACKWARD;
+    int64_t in = cf_volume(backward ? d->out : d->in), out = cf_volume(backward ? d->in : d->out), size = j.kn->size;
+    int64_t plane = task * d->lanes, planes = cf_min(d->lanes, p->grouped - plane);
+    void *x = cf_at(j.scratch, thread * p->scratch_bytes + p->group_at, 1), *y = cf_at(x, in * d->lanes, size);
+    j.kn->transpose(planes, in, cf_at_const(j.x, plane * in, size), in, x, d->lanes);
+    void *result = cf_at(j.y, plane * out, size);
+    j.x = x;
+    j.y = y;
+    if (backward) spread_task(&j, 0, thread);
+    for (int64_t i = 0; i < blocks_of(p) && !backward; i++) pool_block(&j, i, thread);
+    j.kn->transpose(out, planes, y, d->lanes, result, out);
+}
+
 static void fill_tables(const job *j)
 {
     const cf_pool_desc *d = &j->p->desc;
@@ -317,5 +336,9 @@ void cf_pool(const cf_pool_plan *p, const void *x, void *y, int64_t *index, void
     int backward = p->pass == CF_AVERAGE_POOL_BACKWARD;
     int64_t tasks = p->desc.planes * (!backward ? blocks_of(p) : p->apart ? p->row_blocks : 1);
     if (p->workspace_bytes) fill_tables(&j);
+    if (p->grouped) {
+        cf_parallel_small(cf_ceil_div(p->grouped, p->desc.lanes), p->options.threads, pool_group, &j);
+        return;
+    }
     cf_parallel_small(tasks, p->options.threads, backward ? spread_task : pool_block, &j);
 }

@@ -8,6 +8,9 @@
  * with at least CF_COLUMNS points, which keeps the loops along it long. */
 enum { CF_LINES = 2048, CF_COLUMNS = 64 };
 
+/* Planes side by side: as many as a vector has lanes at most. */
+enum { CF_GROUP = 16 };
+
 cf_window cf_pool_window(const cf_pool_desc *d, int axis, int64_t o)
 {
     int64_t in = d->in[axis], out = d->out[axis], step = d->dil[axis];
@@ -102,6 +105,17 @@ static int64_t line_of(const cf_pool_desc *d, int64_t n)
     return d->adaptive ? d->in[2] : cf_max(n * step, (n - 1) * step + span);
 }
 
+/* Windows of uneven length are slow along a row, and fast across planes side by side, which are copied for it. */
+static void group_planes(cf_pool_plan *p, const cf_kernels *kn)
+{
+    cf_pool_desc *d = &p->desc;
+    int64_t bytes = (cf_volume(d->in) + cf_volume(d->out)) * CF_GROUP * kn->size;
+    if (!d->adaptive || d->lanes > 1 || d->planes < CF_GROUP || bytes > kn->core.l2 / 2) return;
+    p->grouped = d->planes;
+    d->planes = 1;
+    d->lanes = CF_GROUP;
+}
+
 /* Whether every window is one row, inside the source. */
 static int is_in_place(const cf_pool_desc *d)
 {
@@ -140,17 +154,22 @@ static void lay_out(cf_pool_plan *p)
     p->count_at = cf_take(&used, d->out[2] * d->lanes * (int64_t)sizeof(int32_t));
     p->row_count_at = cf_take(&used, d->out[1] * (int64_t)sizeof(int32_t));
     p->scratch_at = used;
+    p->group_at = p->scratch_bytes;
+    if (p->grouped)
+        p->scratch_bytes +=
+            cf_round_up((cf_volume(d->in) + cf_volume(d->out)) * d->lanes * (d->dtype == CF_F64 ? 8 : 4), CF_ALIGN);
     p->workspace_bytes = used + p->scratch_bytes * p->options.threads;
 }
 
 cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_desc *desc, const cf_options *options)
 {
-    if (!cf_kernels_for(options->isa, desc->dtype)) return CF_UNSUPPORTED;
+    const cf_kernels *kn = cf_kernels_for(options->isa, desc->dtype);
+    if (!kn) return CF_UNSUPPORTED;
     *p = (cf_pool_plan){.desc = *desc, .pass = pass, .options = *options};
     cf_pool_desc *d = &p->desc;
     if (d->planes == 0 || d->lanes == 0 || cf_volume(d->out) == 0) return CF_OK;
     if (d->adaptive) make_plain(d);
-    if (!d->adaptive) merge_whole_axes(d);
+    if (!d->adaptive && d->lanes == 1) merge_whole_axes(d);
     if (pass == CF_AVERAGE_POOL_BACKWARD && turn_round(d)) p->pass = pass = CF_AVERAGE_POOL;
     p->uniform = d->divisor != 0 || (is_uniform(d, 1) && is_uniform(d, 2)); /* joined planes are as their parts */
     if (!d->adaptive && pass != CF_MAX_POOL_INDEX) p->apart = join_planes(d);
@@ -159,6 +178,7 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     double work = (double)d->planes * (double)(cf_max(cf_volume(d->in), cf_volume(d->out)) * d->lanes);
     if (work < CF_SERIAL_WORK) p->options.threads = 1;
     p->in_place = pass != CF_MAX_POOL_INDEX && is_in_place(d);
+    if (pass != CF_MAX_POOL_INDEX) group_planes(p, kn);
     cut(p);
     lay_out(p);
     return CF_OK;
