@@ -302,6 +302,8 @@ static void pool_group(void *ctx, int64_t task, int thread)
     int64_t plane = task * d->lanes, planes = cf_min(d->lanes, p->grouped - plane);
     void *x = cf_at(j.scratch, thread * p->scratch_bytes + p->group_at, 1), *y = cf_at(x, in * d->lanes, size);
     j.kn->transpose(planes, in, cf_at_const(j.x, plane * in, size), in, x, d->lanes);
+    for (int64_t i = 0; i < d->lanes * in; i += CF_ALIGN / size)
+        __builtin_prefetch(cf_at_const(j.x, (plane + d->lanes) * in + i, size));
     void *result = cf_at(j.y, plane * out, size);
     j.x = x;
     j.y = y;
