@@ -158,7 +158,7 @@ POOLS = {
     "slices cut into blocks": "n1c2d40h30w70_k3s1p1",
     "more points than places": "n2c3h40w40_k16s3p5",
     "as many points as places": "n2c3h40w40_k15x17s2p3",
-    "as many windows as points": "n3c5d7h9w11_k1x3x5s1p0x1x2",
+    "as many windows as points": "n3c5d7h9w11_k3x1x3s1p1x0x1",
     "windows wider than planes": "n2c5h2w2_k3s1p1",
     "volumes tiled": "n2c5d6h8w20_k2s2p0",
     "rows tiled by fours": "n3c4h6w68_k3x4s3x4p0",

@@ -39,8 +39,8 @@ cdef cf_pool_desc pool_desc(geometry, bint double, bint count_pad, double diviso
 cdef class PoolPlan(Plan):
     """One pass of pooling: of (input,), backward of (grad_output,); MAX_POOL_INDEX gives (maxima, int64 indices).
 
-    `geometry` has planes, lanes, input_shape, output_shape and the tuples input, output, kernel, stride, dilation, pad and
-    pad_hi; kernel is None if it is adaptive.  An average divides by `divisor`, if that is 0 by the window's points.
+    `geometry` has planes, lanes, input_shape, output_shape and the tuples input, output, kernel, stride, dilation, pad
+    and pad_hi; kernel is None if it is adaptive.  An average divides by `divisor`, if that is 0 by the window's points.
     """
     cdef cf_pool_plan plan
     cdef cf_pool_pass which
