@@ -88,6 +88,16 @@ static void CF_NAME(scatter_rows)(void *dst, int64_t ldd, int64_t step, const vo
     }
 }
 
+#if VL > 1
+CF_INLINE void interleave_vectors(real *d, vec even, vec odd)
+{
+    __builtin_prefetch(d + ROWS_AHEAD, 1);
+    __builtin_prefetch(d + VL + ROWS_AHEAD, 1);
+    store(d, zip_low(even, odd));
+    store(d + VL, zip_high(even, odd));
+}
+#endif
+
 static void CF_NAME(interleave_rows)(void *dst, int64_t ldd, const void *even, const void *odd, int64_t lds,
                                      int64_t rows, int64_t len)
 {
@@ -96,14 +106,11 @@ static void CF_NAME(interleave_rows)(void *dst, int64_t ldd, const void *even, c
     for (int64_t r = 0; r < rows; r++, d += ldd, a += lds, b += lds) {
         int64_t q = 0;
 #if VL > 1
-        for (; 2 * (q + VL) <= len; q += VL) {
-            vec u = load(a + q), v = load(b + q);
-            __builtin_prefetch(d + 2 * q + ROWS_AHEAD, 1);
-            __builtin_prefetch(d + 2 * q + VL + ROWS_AHEAD, 1);
-            store(d + 2 * q, zip_low(u, v));
-            store(d + 2 * q + VL, zip_high(u, v));
-        }
-        if (2 * q < len) {
+        for (; 2 * (q + VL) <= len; q += VL) interleave_vectors(d + 2 * q, load(a + q), load(b + q));
+        if (q > 0 && len % 2 == 0) {
+            q = len / 2 - VL; /* vectors that end where the row does */
+            interleave_vectors(d + 2 * q, load(a + q), load(b + q));
+        } else if (2 * q < len) {
             int64_t rest = len - 2 * q;
             vec u = load_part(a + q, (rest + 1) / 2), v = load_part(b + q, rest / 2);
             store_part(d + 2 * q, zip_low(u, v), cf_min(rest, VL));
