@@ -67,6 +67,17 @@ def test_every_way_to_feed_the_tile_is_planned(isa: int, rng: np.random.Generato
     assert seen >= lanes | depthwise | {("direct", True), ("direct", False), ("parts", True), ("parts", False)}
 
 
+@pytest.mark.parametrize("size", [7, 14, 28, 56])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (5, 1), (3, 2), (5, 2)])
+def test_threads_do_not_choose_the_source_of_depthwise(isa: int, size: int, kernel: int, stride: int) -> None:
+    """A slab may add the terms in another order than the source itself."""
+    shapes = (2, 3, size, size), (3, 1, kernel, kernel)
+    problem = geometry.conv("conv2d", 2, *shapes, None, stride, kernel // 2, 1, 3)
+    for which in (_core.FORWARD, _core.BACKWARD_DATA):
+        plans = [_core.ConvPlan(which, problem, isa, threads, False, True).info() for threads in (1, 2, 16, 64)]
+        assert len({plan["lanes"] for plan in plans}) == 1
+
+
 @pytest.mark.parametrize("name", [_core.isa_name(isa) for isa in _core.supported_isas()])
 def test_environment_caps_the_isa(name: str) -> None:
     code = "from cnnfast import _config, _core; print(_core.isa_name(_config.current().isa))"

@@ -52,7 +52,7 @@ typedef struct cf_kernels {
     cf_tile_fn *tile[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* [vectors][rows], NULL where registers do not suffice */
     cf_tile_fn *tile_apart[CF_NV_MAX + 1][CF_MR_MAX + 1]; /* likewise */
     cf_dot_fn *dot[CF_DOT_MAX + 1][CF_DOT_MAX + 1]; /* [columns][rows], NULL likewise */
-    cf_strip_fn *strip[CF_STRIP_MAX + 1]; /* [rows], NULL likewise */
+    cf_strip_fn *strip[CF_LANE_STEP_MAX + 1][CF_STRIP_MAX + 1]; /* [step][rows], NULL likewise */
     cf_sums_fn *sums[CF_HEIGHT_MAX + 1][CF_COLUMNS_MAX + 1]; /* [height][columns], NULL likewise */
     /* [kind][points][elements], the elements of CF_INPUT being 0, NULL where there is none */
     cf_transform_fn *transform[CF_TRANSFORMS][CF_POINTS_MAX + 1][CF_POINTS_MAX];

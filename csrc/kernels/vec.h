@@ -46,6 +46,8 @@ typedef real vec_unaligned;
 
 /* An address that is computed where it is used, not kept: registers do not suffice for one a row. */
 #define CF_STEP(p) __asm__("" : "+r"(p))
+/* Bits that are tested where they are: each of them in a register of its own, as loops have it, would go to the stack. */
+#define CF_HERE(bits) __asm__ volatile("" : "+r"(bits))
 #if defined(__x86_64__)
 #define CF_PIN(v) __asm__("" : "+v"(v))
 #elif defined(__aarch64__)
@@ -60,7 +62,7 @@ CF_INLINE vec zero(void) { return (vec){0}; }
 CF_INLINE vec broadcast(real x) { return x - zero(); }
 
 /* Parts of a vector: lanes [lo, hi), 0 <= lo <= hi <= VL, or the first n.  Memory of other lanes is neither read nor written;
- * they read as zero. */
+ * they read as zero.  A set of lanes is made once for several loads. */
 #if VL > 1
 static const lane lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 CF_INLINE ivec lanes_between(int64_t lo, int64_t hi)
@@ -73,74 +75,56 @@ CF_INLINE vec pick(ivec mask, vec yes, vec no) { return (vec)((mask & (ivec)yes)
 
 #if CF_VBYTES == 64
 #include <immintrin.h>
-CF_INLINE uint32_t lane_bits(int64_t lo, int64_t hi) { return (1u << hi) - (1u << lo); }
+typedef uint32_t lane_set;
+CF_INLINE lane_set lanes_in(int64_t lo, int64_t hi) { return (1u << hi) - (1u << lo); }
 #if CF_DOUBLE
-CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
-{
-    return (vec)_mm512_maskz_loadu_pd((__mmask8)lane_bits(lo, hi), p);
-}
-CF_INLINE void store_part(real *p, vec v, int64_t n)
-{
-    _mm512_mask_storeu_pd(p, (__mmask8)lane_bits(0, n), (__m512d)v);
-}
+CF_INLINE vec load_set(const real *p, lane_set set) { return (vec)_mm512_maskz_loadu_pd((__mmask8)set, p); }
+CF_INLINE void store_part(real *p, vec v, int64_t n) { _mm512_mask_storeu_pd(p, (__mmask8)lanes_in(0, n), (__m512d)v); }
 #else
-CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
-{
-    return (vec)_mm512_maskz_loadu_ps((__mmask16)lane_bits(lo, hi), p);
-}
-CF_INLINE void store_part(real *p, vec v, int64_t n)
-{
-    _mm512_mask_storeu_ps(p, (__mmask16)lane_bits(0, n), (__m512)v);
-}
+CF_INLINE vec load_set(const real *p, lane_set set) { return (vec)_mm512_maskz_loadu_ps((__mmask16)set, p); }
+CF_INLINE void store_part(real *p, vec v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)lanes_in(0, n), (__m512)v); }
 #endif
 #else
 #if CF_VBYTES == 32
 #include <immintrin.h>
-CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
+typedef ivec lane_set;
+CF_INLINE lane_set lanes_in(int64_t lo, int64_t hi) { return lanes_between(lo, hi); }
+CF_INLINE vec load_set(const real *p, lane_set set)
 {
 #if CF_DOUBLE
-    return (vec)_mm256_maskload_pd(p, (__m256i)lanes_between(lo, hi));
+    return (vec)_mm256_maskload_pd(p, (__m256i)set);
 #else
-    return (vec)_mm256_maskload_ps(p, (__m256i)lanes_between(lo, hi));
+    return (vec)_mm256_maskload_ps(p, (__m256i)set);
 #endif
 }
-/* By halves, quarters, ...: a masked store takes 12 cycles or more before Zen 5 (uops.info), a loop over the lanes is a call. */
-CF_INLINE void store_part(real *p, vec v, int64_t n)
-{
-    const int64_t bytes = n * CF_REAL_BYTES;
-    char *to = (char *)p;
-    __m128i rest = _mm256_castsi256_si128((__m256i)v);
-    if (n == VL) {
-        store(p, v);
-        return;
-    }
-    if (bytes & 16) {
-        _mm_storeu_si128((__m128i *)to, rest);
-        rest = _mm256_extracti128_si256((__m256i)v, 1);
-        to += 16;
-    }
-    if (bytes & 8) {
-        _mm_storel_epi64((__m128i *)to, rest);
-        rest = _mm_unpackhi_epi64(rest, rest);
-        to += 8;
-    }
-    if (bytes & 4) _mm_storeu_si32(to, rest);
-}
 #else
-CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi)
+typedef struct {
+    int64_t lo, hi;
+} lane_set;
+CF_INLINE lane_set lanes_in(int64_t lo, int64_t hi) { return (lane_set){lo, hi}; }
+CF_INLINE vec load_set(const real *p, lane_set set)
 {
     real lanes[VL] = {0};
-    for (int64_t i = lo; i < hi; i++) lanes[i] = p[i];
+    for (int64_t i = set.lo; i < set.hi; i++) lanes[i] = p[i];
     return load(lanes);
 }
+#endif
+/* Powers of two of them: a masked store takes 9 to 17 cycles (Zen 3). */
 CF_INLINE void store_part(real *p, vec v, int64_t n)
 {
     real lanes[VL];
+    const real *from = lanes;
     store(lanes, v);
-    for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
+    CF_UNROLL for (int some = VL; some > 0; some /= 2)
+    {
+        if (!(n & some)) continue;
+        memcpy(p, from, (size_t)some * sizeof(real));
+        p += some;
+        from += some;
+    }
 }
 #endif
-#endif
+CF_INLINE vec load_lanes(const real *p, int64_t lo, int64_t hi) { return load_set(p, lanes_in(lo, hi)); }
 CF_INLINE vec load_part(const real *p, int64_t n) { return load_lanes(p, 0, n); }
 
 /* b where it is larger than a or NaN, else a: hardware takes the second operand where one is NaN. */
@@ -249,6 +233,28 @@ CF_INLINE vec zip_high(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_
 CF_INLINE vec even_lanes(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_EVEN}); }
 CF_INLINE vec odd_lanes(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_ODD}); }
 #endif
+#else
+CF_INLINE vec even_lanes(vec a, vec b) { return (void)b, a; }
+#endif
+
+/* The even lanes in an order that costs less where halves of a vector are apart: in_order(even_near(a, b)) is even_lanes(a, b). */
+#if CF_VBYTES == 32
+#if CF_DOUBLE
+#define CF_NEAR 0, 4, 2, 6
+#else
+#define CF_NEAR 0, 2, 8, 10, 4, 6, 12, 14
+#endif
+typedef int64_t quarters __attribute__((vector_size(32)));
+#if defined(__clang__)
+CF_INLINE vec even_near(vec a, vec b) { return __builtin_shufflevector(a, b, CF_NEAR); }
+CF_INLINE vec in_order(vec v) { return (vec)__builtin_shufflevector((quarters)v, (quarters)v, 0, 2, 1, 3); }
+#else
+CF_INLINE vec even_near(vec a, vec b) { return __builtin_shuffle(a, b, (ivec){CF_NEAR}); }
+CF_INLINE vec in_order(vec v) { return (vec)__builtin_shuffle((quarters)v, (quarters){0, 2, 1, 3}); }
+#endif
+#else
+CF_INLINE vec even_near(vec a, vec b) { return even_lanes(a, b); }
+CF_INLINE vec in_order(vec v) { return v; }
 #endif
 
 #endif

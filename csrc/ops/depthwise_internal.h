@@ -5,10 +5,11 @@
 #include "conv_internal.h"
 
 /* A phase of all axes.  Rows of its strips, and taps of its pieces, lie `apart` rows (of vectors, where folded) from each other;
- * its pieces are [piece, end), their columns start at koff[column], and their weights lie behind those of `taps` others. */
+ * its pieces are [piece, end), their columns start at columns[column]. */
 typedef struct {
     cf_phase axis[3];
-    int64_t apart, piece, end, column, taps;
+    int64_t apart, piece, end, column;
+    int64_t from, to; /* lanes of a row of which all taps read inside it, and the next real too */
 } cf_depthwise_phase;
 
 /* Rows of a slab that lie inside the source: slab[to + r*row_stride + q] = source[from + r*ld + q*step], r < rows, q < len.
@@ -28,12 +29,18 @@ static inline cf_piece *cf_depthwise_pieces(const cf_depthwise_plan *p, void *wo
 {
     return cf_at(workspace, p->pieces_at, 1);
 }
-static inline int32_t *cf_depthwise_koff(const cf_depthwise_plan *p, void *workspace)
+static inline cf_column *cf_depthwise_columns(const cf_depthwise_plan *p, void *workspace)
 {
-    return cf_at(workspace, p->koff_at, 1);
+    return cf_at(workspace, p->columns_at, 1);
 }
 
-/* A task: a block of points of a group of an image. */
+/* Whether all taps of a phase read inside the source for its points first, ..., last. */
+static inline int cf_depthwise_whole(const cf_axis *a, const cf_phase *ph, int64_t first, int64_t last)
+{
+    return first * a->step + ph->off0 >= 0 && last * a->step + ph->off0 + (ph->taps - 1) * ph->off_step < a->src;
+}
+
+/* A unit: a block of points of a group of an image. */
 static inline cf_region cf_depthwise_region(const cf_conv_plan *plan, int64_t group, int64_t image, int64_t block)
 {
     const cf_depthwise_plan *p = &plan->depthwise;
@@ -44,7 +51,7 @@ static inline cf_region cf_depthwise_region(const cf_conv_plan *plan, int64_t gr
 }
 
 /* depthwise_source.c: what a call does before its tasks; the source of a region: its slab, packed, or the place of its first
- * point. */
+ * point in the source itself. */
 void cf_depthwise_prepare(const cf_conv_plan *plan, const cf_kernels *kn, void *workspace);
 const void *cf_depthwise_source(const cf_conv_plan *plan, const cf_kernels *kn, const cf_region *r, const void *src,
                                 void *workspace, int thread);

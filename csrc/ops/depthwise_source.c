@@ -57,8 +57,8 @@ const void *cf_depthwise_source(const cf_conv_plan *plan, const cf_kernels *kn, 
     int64_t first = (r->image * channels + r->channel) * plane;
     void *slab = cf_at(workspace, plan->thread_at + thread * plan->thread_bytes + p->lead * size, 1);
     if (p->in_place) {
-        const int64_t stride[] = {s->slice_stride, s->row_stride, 1};
-        for (int i = 0; i < 3; i++) first += (r->at[i] + s->copies[i].off0) * stride[i];
+        const int64_t stride[] = {s->slice_stride, s->row_stride, s->axis[2].step};
+        for (int i = 0; i < 3; i++) first += r->at[i] * stride[i];
         return cf_at_const(src, first, size);
     }
     if (p->spans) {

@@ -8,20 +8,27 @@ typedef struct {
     int64_t lanes;
     cf_depthwise_phase *phase;
     cf_piece *pieces;
-    int32_t *koff;
+    cf_column *columns;
     int64_t piece, column, channel;
 } tables;
 
-/* Where a tap of an axis reads: reals from the slab's first. */
+/* Which place of an axis of the source a tap reads for the first point. */
+static int64_t place_of(const tables *t, int axis, int64_t tap)
+{
+    return t->phase->axis[axis].off0 + tap * t->phase->axis[axis].off_step;
+}
+
+/* Where that is: reals from the place of the point in the source itself, or from the slab's first. */
 static int64_t offset_of(const tables *t, int axis, int64_t tap)
 {
     const cf_slab *s = &t->p->slab;
-    const cf_phase *ph = &t->phase->axis[axis];
     const cf_copies *c = &s->copies[axis];
     const int64_t stride[] = {s->slice_stride, s->row_stride, 1};
+    const int64_t apart[] = {s->axis[1].src * s->axis[2].src, s->axis[2].src, 1};
+    if (t->p->in_place) return place_of(t, axis, tap) * apart[axis];
     int64_t copy_size = s->copy_size, shift;
     for (int i = axis + 1; i < 3; i++) copy_size *= s->copies[i].copies;
-    int64_t copy = cf_copy_of(c, ph->off0 + tap * ph->off_step, s->axis[axis].step, &shift);
+    int64_t copy = cf_copy_of(c, place_of(t, axis, tap), s->axis[axis].step, &shift);
     return copy * copy_size + shift * stride[axis];
 }
 
@@ -35,11 +42,17 @@ static void put_piece(tables *t, const int64_t tap[3], int axis, int64_t height,
     int64_t w = t->channel * t->p->w_red, at = t->channel * t->p->slab.channel_size;
     for (int i = 0; i < 3; i++) w += (ph[i].tap0 + tap[i] * ph[i].tap_step) * stride[i];
     for (int i = 0; i < 2; i++) at += offset_of(t, i, tap[i]);
-    for (int64_t k = 0; k < columns; k++)
-        t->koff[t->column++] = (int32_t)(at + offset_of(t, 2, tap[2] + k * column_step));
-    t->pieces[t->piece++] =
-        (cf_piece){(int32_t)height, (int32_t)columns, (int32_t)w,
-                   (int32_t)(row_step * ph[axis].tap_step * stride[axis]), (int32_t)(column_step * ph[2].tap_step)};
+    for (int64_t k = 0; k < columns; k++) {
+        int64_t column = tap[2] + k * column_step;
+        t->columns[t->column++] = (cf_column){at + offset_of(t, 2, column), t->p->edges ? place_of(t, 2, column) : 0};
+    }
+    t->pieces[t->piece++] = (cf_piece){.height = (int32_t)height,
+                                       .columns = (int32_t)columns,
+                                       .w = (int32_t)w,
+                                       .w_row = (int32_t)(row_step * ph[axis].tap_step * stride[axis]),
+                                       .w_column = (int32_t)(column_step * ph[2].tap_step),
+                                       .front = place_of(t, 0, tap[0]),
+                                       .top = place_of(t, 1, tap[1])};
 }
 
 /* `taps` taps row_step apart: pieces of at most CF_HEIGHT_MAX. */
@@ -113,13 +126,16 @@ static void put_phase(tables *t)
 void cf_depthwise_tables(const cf_depthwise_plan *p, int64_t lanes, void *workspace)
 {
     cf_depthwise_phase *phase = cf_depthwise_phases(p, workspace);
-    tables t = {p, lanes, phase, cf_depthwise_pieces(p, workspace), cf_depthwise_koff(p, workspace), 0, 0, 0};
-    int64_t taps = 0;
+    tables t = {p, lanes, phase, cf_depthwise_pieces(p, workspace), cf_depthwise_columns(p, workspace), 0, 0, 0};
     for (int64_t i = 0; i < p->phases; i++) {
         t.phase = &phase[i];
-        *t.phase = (cf_depthwise_phase){.piece = t.piece, .column = t.column, .taps = taps};
-        taps += p->red * cf_slab_phases(&p->slab, i, t.phase->axis);
+        *t.phase = (cf_depthwise_phase){.piece = t.piece, .column = t.column};
+        cf_slab_phases(&p->slab, i, t.phase->axis);
         for (int axis = 0; axis < 3; axis++) t.phase->axis[axis] = cf_phase_ascending(t.phase->axis[axis]);
+        const cf_axis *w = &p->slab.axis[2];
+        const cf_phase *ph = &t.phase->axis[2];
+        t.phase->from = cf_ceil_div(cf_max(0, -ph->off0), w->step);
+        t.phase->to = cf_max(0, w->src - ph->off0 - (ph->taps - 1) * ph->off_step) / w->step;
         put_phase(&t);
         t.phase->end = t.piece;
     }

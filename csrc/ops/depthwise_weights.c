@@ -14,8 +14,11 @@ typedef struct {
     void *dw, *acc, *workspace;
     const cf_depthwise_phase *phase;
     const cf_piece *pieces;
-    const int32_t *koff;
+    const cf_column *columns;
 } job;
+
+/* Whose sums of lanes take a thread longer than it takes to start. */
+enum { CHANNELS_A_THREAD = 128 };
 
 /* Rows of lanes of dy and of the source. */
 typedef struct {
@@ -24,7 +27,7 @@ typedef struct {
 } sheet;
 
 /* A piece, as many columns at once as there are registers for, against rows `apart` from each other. */
-static void add_piece(const job *j, const sheet *s, const cf_piece *piece, const int32_t *koff, void *acc)
+static void add_piece(const job *j, const sheet *s, const cf_piece *piece, const cf_column *column, void *acc)
 {
     const cf_kernels *kn = j->kn;
     int64_t apart = j->phase->apart, size = kn->size;
@@ -35,16 +38,16 @@ static void add_piece(const job *j, const sheet *s, const cf_piece *piece, const
         for (int64_t e = 0; e < cf_min(apart, s->rows); e++)
             kn->sums[piece->height][columns](
                 cf_ceil_div(s->rows - e, apart), s->lanes, cf_at_const(s->dy, e * s->ldy, size), apart * s->ldy,
-                cf_at_const(s->x, e * s->ldx, size), koff + k0, apart * s->ldx, y, piece->w_row, piece->w_column);
+                cf_at_const(s->x, e * s->ldx, size), column + k0, apart * s->ldx, y, piece->w_row, piece->w_column);
     }
 }
 
 static void add_pieces(const job *j, const sheet *s, void *acc)
 {
-    const int32_t *koff = j->koff;
+    const cf_column *column = j->columns;
     for (int64_t i = 0; i < j->phase->end; i++) {
-        add_piece(j, s, &j->pieces[i], koff, acc);
-        koff += j->pieces[i].columns;
+        add_piece(j, s, &j->pieces[i], column, acc);
+        column += j->pieces[i].columns;
     }
 }
 
@@ -86,15 +89,16 @@ static void run_part(void *ctx, int64_t task, int thread)
     }
 }
 
-static void put_channel(void *ctx, int64_t channel, int thread)
+static void put_channels(void *ctx, int64_t begin, int64_t end)
 {
     const job *j = ctx;
     const cf_depthwise_plan *p = j->p;
     int64_t terms = p->red * p->vol, acc_size = terms * j->kn->lanes, part_size = p->rows * acc_size;
-    int64_t from = channel / p->rows * p->parts * part_size + channel % p->rows * acc_size;
-    (void)thread;
-    j->kn->lane_sums(terms, p->parts, part_size, cf_at(j->acc, from, j->kn->size),
-                     cf_at(j->dw, channel * terms, j->kn->size));
+    for (int64_t channel = begin; channel < end; channel++) {
+        int64_t from = channel / p->rows * p->parts * part_size + channel % p->rows * acc_size;
+        j->kn->lane_sums(terms, p->parts, part_size, cf_at(j->acc, from, j->kn->size),
+                         cf_at(j->dw, channel * terms, j->kn->size));
+    }
 }
 
 void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, const void *x, const void *dy, void *dw,
@@ -106,7 +110,7 @@ void cf_depthwise_weights_run(const cf_conv_plan *plan, const cf_kernels *kn, co
     j.acc = cf_at(workspace, plan->acc_at, 1);
     j.phase = cf_depthwise_phases(p, workspace);
     j.pieces = cf_depthwise_pieces(p, workspace);
-    j.koff = cf_depthwise_koff(p, workspace);
+    j.columns = cf_depthwise_columns(p, workspace);
     cf_parallel_for(plan->desc.groups * p->parts, plan->options.threads, run_part, &j);
-    cf_parallel_for(plan->desc.groups * p->rows, 1, put_channel, &j);
+    cf_parallel_range(plan->desc.groups * p->rows, CHANNELS_A_THREAD, plan->options.threads, put_channels, &j);
 }
