@@ -92,8 +92,9 @@ CF_INLINE void fetch_rows(int mr, const cf_strip *s, int64_t q)
 }
 
 /* The last vector of a row ends where the row does: it computes points again that the one before has. */
-CF_INLINE void strip(int mr, int step, const cf_strip *s)
+CF_INLINE void strip(int mr, int step, const cf_strip *given)
 {
+    const cf_strip copy = *given, *s = &copy; /* which no store to y may change */
     const vec start = s->init ? broadcast(*(const real *)s->init) : zero();
     for (int64_t next = 0; next < s->lanes; next += VL) {
         int64_t q = cf_max(0, cf_min(next, s->lanes - VL));
