@@ -279,3 +279,54 @@ def test_branches_of_known_conditions_are_inlined(rank: int) -> None:
     evaluator = agree(model, {"x": np.full((2, 3, 4)[:rank], -1, np.float32)})
     kinds = [step.node.op_type for step in program(evaluator).graph.steps]
     assert kinds == [{2: "Relu", 3: "Neg"}[rank], "Identity"]
+
+
+def test_integers_without_axes_decide_on_branches() -> None:
+    def branch(name: str, op_type: str) -> Any:
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+        return helper.make_graph([helper.make_node(op_type, ["x"], [name])], name, [], [output])
+
+    nodes = [
+        helper.make_node("Equal", ["rate", "known"], ["same"]),
+        helper.make_node("If", ["same"], ["y"], then_branch=branch("a", "Relu"), else_branch=branch("b", "Neg")),
+    ]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy")
+    rate = helper.make_tensor_value_info("rate", TensorProto.INT64, [])
+    graph = helper.make_graph(nodes, "net", [x, rate], [y], [numpy_helper.from_array(np.array(7), "known")])
+    evaluator = CnnfastEvaluator(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)]))
+    prepared = evaluator._prepare(("y",))
+    assert prepared is not None
+    for value in (7, 8, 7, *range(40)):
+        given = np.array(value)
+        (result,) = evaluator.run(None, {"x": np.full(3, -1, np.float32), "rate": given})
+        assert result.tolist() == [0.0 if value == 7 else 1.0] * 3
+        given += 1  # which a program must not see
+        assert len(prepared.programs) <= 16
+    assert len(prepared.programs) < 16  # so many values are no settings
+
+
+MOVED = {
+    "Cast": ([], {"to": TensorProto.DOUBLE}),
+    "Gather": ([np.array(-1)], {"axis": 1}),
+    "Pad": ([np.array([0, 1, 2, 0, 3, 0])], {"mode": "reflect"}),
+    "Pow": ([np.array(2, np.float32)], {}),
+    "ReduceMean": ([np.array([0, -1])], {"keepdims": 0}),
+    "Split": ([np.array([1, 3])], {"axis": 1}),
+    "Squeeze": ([np.array([0])], {}),
+    "Unsqueeze": ([np.array([-1, 1])], {}),
+}
+
+
+@pytest.mark.parametrize("op_type", MOVED)
+def test_moves_need_no_stock_code(op_type: str) -> None:
+    constants, attributes = MOVED[op_type]
+    names = [f"c{k}" for k in range(len(constants))]
+    outputs = ["y", "z"] if op_type == "Split" else ["y"]
+    nodes = [helper.make_node(op_type, ["x", *names], outputs, **attributes)]
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("x", *outputs)]
+    tensors = [numpy_helper.from_array(value, name) for name, value in zip(names, constants, strict=True)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "net", infos[:1], infos[1:], tensors), opset_imports=[helper.make_opsetid("", 18)]
+    )
+    evaluator = agree(model, {"x": np.arange(-10, 10, dtype=np.float32).reshape(1, 4, 5)})
+    assert "stock" not in str(*program(evaluator).runs.values())

@@ -17,29 +17,43 @@ _PROGRAMS_KEPT = 16
 
 
 class _Prepared:
-    """Programs that compute certain outputs, by the shapes and dtypes of the inputs."""
+    """Programs that compute certain outputs, by the shapes and dtypes of the inputs.
+
+    Of a graph with conditions also by the integers without axes among them, such as a sampling rate, which decide on
+    branches; but not once there have been many: then they count something.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.programs: dict[Any, Program] = {}
+        self.branches = any(step.node.op_type == "If" for step in graph.steps)
 
     def run(self, feeds: dict[str, Any]) -> list[Any]:
-        key = tuple([(feeds[name].shape, feeds[name].dtype) for name in self.graph.inputs])
+        arrays = [feeds[name] for name in self.graph.inputs]
+        settings = self._settings(feeds) if self.branches else {}
+        key = (*[(array.shape, array.dtype) for array in arrays], *[a.item() for a in settings.values()])
         program = self.programs.get(key)
         if program is None:
-            program = Program(self.graph, {name: feeds[name] for name in self.graph.inputs})
+            graph = self.graph.knowing(settings)
+            program = Program(graph, {name: feeds[name] for name in graph.inputs})
             if len(self.programs) >= _PROGRAMS_KEPT:
                 self.programs.clear()
+                self.branches = False
             self.programs[key] = program
         return program.run(feeds)
+
+    def _settings(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        inputs = {name: feeds[name] for name in self.graph.inputs}
+        return {name: array.copy() for name, array in inputs.items() if not array.ndim and array.dtype.kind in "biu"}
 
 
 class CnnfastEvaluator(ReferenceEvaluator):
     """onnx's reference evaluator on these kernels, at the speed of a runtime.
 
     What is constant is computed once; batch norm, scales and shifts of channels go into the convolution before them;
-    values share buffers that are kept, and concatenations are computed in place. The first call with inputs of new
-    shapes prepares that and takes longer. What is not covered runs as in the reference evaluator.
+    values share buffers that are kept, and concatenations are computed in place. Integers without axes that decide on
+    branches, such as a sampling rate, count as constants. The first call with inputs of new shapes prepares that and
+    takes longer. What is not covered runs as in the reference evaluator.
 
     Parameters
     ----------

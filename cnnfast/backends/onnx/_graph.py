@@ -18,7 +18,7 @@ from cnnfast.backends.onnx._operators import OPERATORS, prepare
 from cnnfast.backends.onnx._registry import node_of
 
 Values = dict[str, Any]
-MOVES = ("Concat", "Flatten", "Identity", "Reshape", "Shape", "Transpose")
+MOVES = ("Concat", "Flatten", "Identity", "Reshape", "Shape", "Split", "Squeeze", "Transpose", "Unsqueeze")
 _RANDOM = (
     "Bernoulli",
     "Dropout",
@@ -30,9 +30,8 @@ _RANDOM = (
 )
 # Outputs of these have a shape that the shapes of floats and the values of integers among the inputs decide.
 _SHAPED = frozenset(OPERATORS.keys() | NUMPY.keys()) | {
-    *("Abs", "Cast", "Ceil", "Erf", "Expand", "Floor", "Gather", "LayerNormalization", "Neg", "Pad", "Pow"),
-    *("Reciprocal", "ReduceMax", "ReduceMean", "ReduceSum", "Size", "Slice", "Split", "Squeeze", "Tile"),
-    *("Unsqueeze", "Where", "Equal"),
+    *("Abs", "And", "Ceil", "Equal", "Erf", "Expand", "Floor", "Greater", "LayerNormalization", "Less", "Neg", "Not"),
+    *("Or", "Reciprocal", "ReduceMax", "ReduceSum", "Size", "Slice", "Tile", "Where"),
 }
 # The same, if floats other than the first are known too.
 _SHAPED_BY_VALUES = frozenset({"Resize", "Upsample"})

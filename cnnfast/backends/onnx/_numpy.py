@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from onnx.helper import tensor_dtype_to_np_dtype
 
 from cnnfast import functional as F
+from cnnfast._arrays import FLOATS
 from cnnfast.backends._backend import NotCovered
 from cnnfast.backends.onnx._node import Array, Node, Run
 from cnnfast.functional import _fused
@@ -77,6 +80,116 @@ def _flatten(node: Node) -> Run:
 
     def run(x: Array) -> Array:
         return x.reshape(math.prod(x.shape[: axis if axis >= 0 else x.ndim + axis]), -1)
+
+    return run
+
+
+def _unsqueeze(node: Node) -> Run:
+    """X, axes; before opset 13 the axes are an attribute."""
+
+    def run(x: Array, axes: Array | None = None) -> Array:
+        new = _axes(node, axes)
+        rank = x.ndim + len(new)
+        places = {axis % rank for axis in new}
+        return x[tuple([None if axis in places else slice(None) for axis in range(rank)])]
+
+    return run
+
+
+def _squeeze(node: Node) -> Run:
+    """X, axes; before opset 13 the axes are an attribute."""
+
+    def run(x: Array, axes: Array | None = None) -> Array:
+        return x.squeeze(_axes(node, axes))
+
+    return run
+
+
+def _split(node: Node) -> Run:
+    """X, sizes of the parts, which are views; before opset 13 they are an attribute."""
+    axis, fixed = int(node.get("axis", 0)), node.ints("split", None)
+
+    def run(x: Array, sizes: Array | None = None) -> tuple[Array, ...]:
+        lengths = fixed if sizes is None else sizes.tolist()
+        if lengths is None:
+            length = -(-x.shape[axis] // node.outputs)
+            lengths = [length] * node.outputs
+        lead, ends = (slice(None),) * (axis % x.ndim), list(accumulate(lengths))
+        return tuple([x[(*lead, slice(e - n, e))] for n, e in zip(lengths, ends, strict=True)])
+
+    return run
+
+
+def _axes(node: Node, given: Array | None) -> Any:
+    return node.ints("axes", None) if given is None else tuple(given.reshape(-1).tolist())
+
+
+def _gather(node: Node) -> Run:
+    """X, index: a view of one place of an axis."""
+    axis = int(node.get("axis", 0))
+
+    def run(x: Array, index: Array) -> Array:
+        if index.ndim:
+            raise NotCovered
+        return x[(slice(None),) * (axis % x.ndim) + (int(index),)]
+
+    return run
+
+
+def _power(node: Node) -> Run:
+    """X, exponent; only squares."""
+
+    def run(x: Array, exponent: Array, out: Array | None = None) -> Array:
+        if exponent.size == 1 and exponent.ndim <= x.ndim and exponent.item() == 2:
+            return np.square(x, out=out)
+        raise NotCovered
+
+    return run
+
+
+def _mean(node: Node) -> Run:
+    """X, axes; before opset 18 the axes are an attribute."""
+    keep, noop = bool(node.get("keepdims", 1)), bool(node.get("noop_with_empty_axes", 0))
+
+    def run(x: Array, axes: Array | None = None) -> Array:
+        along = _axes(node, axes) or None
+        if noop and along is None:
+            raise NotCovered
+        return np.asarray(x.mean(along, keepdims=keep))
+
+    return run
+
+
+@lru_cache(maxsize=64)
+def _padded(size: int, low: int, high: int, mode: Any) -> Array:
+    """Which element of an axis each element of its padded form is."""
+    return np.pad(np.arange(size), (low, high), mode)
+
+
+def _pad(node: Node) -> Run:
+    """X, pads, of opset 11 and later: repeats what is there, constants are left to the stock code."""
+    mode = node.text("mode", "constant")
+
+    def run(x: Array, pads: Array | None = None, *rest: Array | None) -> Array:
+        if mode not in ("reflect", "edge", "wrap") or pads is None or len(rest) > 1 or pads.min() < 0:
+            raise NotCovered
+        pairs = zip(*pads.reshape(2, -1).tolist(), strict=True)
+        for axis, (low, high) in enumerate(pairs):
+            if low or high:
+                x = x.take(_padded(x.shape[axis], low, high, mode), axis)
+        return x
+
+    return run
+
+
+def _cast(node: Node) -> Run:
+    """X, between float32 and float64."""
+    dtype = tensor_dtype_to_np_dtype(node.get("to", 0))
+
+    def run(x: Array) -> Array:
+        if dtype not in FLOATS:
+            raise NotCovered
+        return x.astype(dtype, copy=False)
 
     return run
 
@@ -158,18 +271,26 @@ def _lstm(node: Node) -> Run:
 
 NUMPY: dict[str, Callable[[Node], Run]] = {
     "Add": _add,
+    "Cast": _cast,
     "Concat": _concat,
     "Div": _ufunc(np.divide),
     "Exp": _ufunc(np.exp),
     "Flatten": _flatten,
+    "Gather": _gather,
     "Identity": _identity,
     "LSTM": _lstm,
     "Mul": _ufunc(np.multiply),
+    "Pad": _pad,
+    "Pow": _power,
+    "ReduceMean": _mean,
     "Reshape": _reshape,
     "Resize": _resize,
     "Shape": _shape,
+    "Split": _split,
     "Sqrt": _ufunc(np.sqrt),
+    "Squeeze": _squeeze,
     "Sub": _ufunc(np.subtract),
     "Sum": _sum,
     "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
 }
