@@ -29,6 +29,11 @@ def _per_axis(value: Any, rank: int, least: int) -> tuple[int, ...]:
     return tuple(int(v) for v in values)
 
 
+def _owned(result: Array) -> Array:
+    """MyGrad locks an array and its base, which it takes for one: large results lie in memory that is none."""
+    return result if result.flags.owndata else result.copy()
+
+
 def conv_forward(self: Any, x: Any, w: Any, *, stride: Any, padding: Any = 0, dilation: Any = 1) -> Array:
     images, filters = alike(x.data, w.data)
     rank = images.ndim - 2
@@ -39,7 +44,7 @@ def conv_forward(self: Any, x: Any, w: Any, *, stride: Any, padding: Any = 0, di
         raise NotCovered
     self.variables = (x, w)
     self.stride, self.padding, self.dilation = np.array(steps), np.array(pads), np.array(dil)
-    return getattr(F, f"conv{rank}d")(images, filters, None, steps, pads, dil)
+    return _owned(getattr(F, f"conv{rank}d")(images, filters, None, steps, pads, dil))
 
 
 def conv_backward(self: Any, grad: Array, index: int, **kwargs: Any) -> Array:
@@ -49,7 +54,7 @@ def conv_backward(self: Any, grad: Array, index: int, **kwargs: Any) -> Array:
         raise NotCovered
     windows = (tuple(int(v) for v in values) for values in (self.stride, self.padding, self.dilation))
     mask = (index == 0, index == 1, False)
-    return getattr(F, f"conv{rank}d_backward")(dy, x, w, *windows, output_mask=mask)[index]
+    return _owned(getattr(F, f"conv{rank}d_backward")(dy, x, w, *windows, output_mask=mask)[index])
 
 
 def _planes(x: Array, rank: int) -> Array:
@@ -68,7 +73,7 @@ def pool_forward(self: Any, x: Any, pool: Any, stride: Any) -> Array:
     self.variables = (x,)
     self.pool, self.stride = np.array(kernel), np.array(steps)
     result = getattr(F, f"max_pool{rank}d")(_planes(data, rank), kernel, steps)
-    return result.reshape(*data.shape[:-rank], *result.shape[2:])
+    return _owned(result).reshape(*data.shape[:-rank], *result.shape[2:])
 
 
 def pool_backward(self: Any, grad: Array, index: int, **kwargs: Any) -> Array:
@@ -80,7 +85,7 @@ def pool_backward(self: Any, grad: Array, index: int, **kwargs: Any) -> Array:
     planes = _planes(x, rank)
     _, indices = getattr(F, f"max_pool{rank}d")(planes, *windows, return_indices=True)
     backward = getattr(F, f"max_pool{rank}d_backward")
-    return backward(_planes(dy, rank), indices, planes.shape, *windows).reshape(x.shape)
+    return _owned(backward(_planes(dy, rank), indices, planes.shape, *windows)).reshape(x.shape)
 
 
 def _replacements() -> list[Replacement]:

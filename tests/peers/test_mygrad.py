@@ -58,6 +58,14 @@ def test_max_pool(x: Any, pool: Any, stride: Any, rng: np.random.Generator) -> N
         assert np.array_equal(one, other)
 
 
+@pytest.mark.filterwarnings("error")  # what a finalizer raises is a warning
+def test_large_results_can_be_locked(rng: np.random.Generator) -> None:
+    arrays = rng.standard_normal((8, 8, 32, 32)), rng.standard_normal((16, 8, 3, 3))
+    ours, theirs = both(lambda x, w: max_pool(conv_nd(x, w, stride=1, padding=1), (2, 2), 2), *arrays)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, 1e-9, 1e-9 * abs(other).max())
+
+
 def test_windows_that_do_not_tile_are_refused() -> None:
     with backend.active():
         with pytest.raises(ValueError, match="incompatible"):
