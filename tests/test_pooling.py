@@ -182,3 +182,19 @@ def test_threads_do_not_change_a_bit(dtype: Any, rng: np.random.Generator) -> No
     for other in results[1:]:
         for first, second in zip(results[0], other, strict=True):
             assert first.tobytes() == second.tobytes()
+
+
+@pytest.mark.parametrize("size", [(5, 9), (7, 7), (13, 13), (3, 40)])
+def test_bits_do_not_depend_on_the_place_of_a_plane(
+    size: tuple[int, int], isa: int, dtype: Any, rng: np.random.Generator
+) -> None:
+    plane = rng.standard_normal(size).astype(dtype)
+    for channels in (1, 7, 24, 37):
+        x = np.tile(plane, (1, channels, 1, 1))
+        for pooled in (
+            F.avg_pool2d(x, size),
+            F.lp_pool2d(x, 2, size),
+            F.adaptive_avg_pool2d(x, 2),
+            F.avg_pool2d(x, (size[0], 2), stride=2),
+        ):
+            assert np.all(pooled == pooled[:, :1])

@@ -125,13 +125,14 @@ static void CF_NAME(reduce_rows_index)(int start, int64_t lines, int64_t n, int6
 /* ---- along the line */
 
 #if VL > 1
+/* Over adjacent pairs, then pairs of those. */
 CF_INLINE real across(cf_pool_op op, vec v)
 {
     real lanes[VL];
     store(lanes, v);
     CF_UNROLL for (int half = VL / 2; half > 0; half /= 2)
     {
-        CF_UNROLL for (int l = 0; l < half; l++) lanes[l] = combine(op, lanes[l], lanes[l + half]);
+        CF_UNROLL for (int l = 0; l < half; l++) lanes[l] = combine(op, lanes[2 * l], lanes[2 * l + 1]);
     }
     return lanes[0];
 }
@@ -183,34 +184,36 @@ CF_INLINE void taps_in_vectors(cf_pool_op op, int64_t step, int64_t n, int64_t t
 }
 #endif
 
-/* One window of adjacent points: lanes first, then across them. */
-CF_INLINE real run_of(cf_pool_op op, int64_t n, const real *x)
-{
-    real total = x[0];
-    int64_t i = 1;
-#if VL > 1
-    if (n >= VL) {
-        vec lanes = load(x);
-        for (i = VL; i + VL <= n; i += VL) {
-            __builtin_prefetch(x + i + ROWS_AHEAD);
-            lanes = combine_lanes(op, lanes, load(x + i));
-        }
-        total = across(op, lanes);
-    }
-#endif
-    for (; i < n; i++) total = combine(op, total, x[i]);
-    return total;
-}
-
 #if VL > 1
 /* The last n points before `end`, 0 < n < VL, in lanes, with what does not count in the others: a maximum may meet points twice. */
 CF_INLINE vec rest_of(cf_pool_op op, const real *end, int64_t n)
 {
     return op == CF_POOL_MAX ? load(end - VL) : load_lanes(end - VL, VL - n, VL);
 }
+#endif
 
+/* One window of adjacent points: lanes first, then across them. */
+CF_INLINE real run_of(cf_pool_op op, int64_t n, const real *x)
+{
+#if VL > 1
+    if (n >= VL) {
+        vec lanes = load(x);
+        int64_t i = VL;
+        for (; i + VL <= n; i += VL) {
+            __builtin_prefetch(x + i + ROWS_AHEAD);
+            lanes = combine_lanes(op, lanes, load(x + i));
+        }
+        return across(op, i < n ? combine_lanes(op, lanes, rest_of(op, x + n, n - i)) : lanes);
+    }
+#endif
+    real total = x[0];
+    for (int64_t i = 1; i < n; i++) total = combine(op, total, x[i]);
+    return total;
+}
+
+#if VL > 1
 /* Windows of n >= VL adjacent points, as many as lanes: each in lanes of its own, which are then met in pairs, all windows at
- * once. */
+ * once, in the order of run_of. */
 CF_INLINE vec runs_of(cf_pool_op op, int64_t n, int64_t step, const real *x)
 {
     vec v[VL];
