@@ -19,7 +19,7 @@ enum { CF_PLACE_TURNS = 4 };
  *                for those nowhere
  * gather_places  y[i] = sum over t of x[o], o = i - offset[t], place[o] = t, 0 <= o < total, in ascending o, begin <= i < end;
  *                offset ascends from one that is not above 0
- * spread_places  y[r*ldy + q*taps + t] = x[r*n + q] if place[r*n + q] = place0 + t, else 0 */
+ * spread_places  y[q*taps + t] = x[q] if place[q] = place0 + t, else 0,  q < n,  t < taps */
 #define CF_PLACE_KERNELS(X)                                                                                         \
     X(max_columns, (int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, int64_t start, int64_t width, \
                     const void *x, int64_t ldx, void *y, uint8_t *place, int64_t ldy))                              \
@@ -29,7 +29,6 @@ enum { CF_PLACE_TURNS = 4 };
                    const void *x, int64_t ldx, void *y, int64_t ldy, int64_t row_step, int64_t step))               \
     X(gather_places, (int64_t begin, int64_t end, int64_t total, int64_t taps, const int64_t *offset,               \
                       const uint8_t *place, const void *x, void *y))                                                \
-    X(spread_places, (int64_t rows, int64_t n, int64_t taps, int64_t place0, const uint8_t *place, const void *x,   \
-                      void *y, int64_t ldy))
+    X(spread_places, (int64_t n, int64_t taps, int64_t place0, const uint8_t *place, const void *x, void *y))
 
 #endif

@@ -139,6 +139,9 @@ CF_INLINE void max_across(int64_t q, int64_t end, int64_t taps, int64_t dil, int
     }
 }
 
+/* Rows with less than a vector of windows are met in a copy, if they are no longer than so many vectors. */
+enum { CF_NARROW_STEPS = 4 };
+
 static void CF_NAME(max_columns)(int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, int64_t start,
                                  int64_t width, const void *x_, int64_t ldx, void *y_, uint8_t *place, int64_t ldy)
 {
@@ -147,11 +150,19 @@ static void CF_NAME(max_columns)(int64_t rows, int64_t n, int64_t taps, int64_t 
     const int64_t room = width - 1 - (taps - 1) * dil - start;
     const int64_t head = cf_min(n, cf_ceil_div(cf_max(0, -start), step));
     const int64_t tail = cf_max(head, cf_min(n, room < 0 ? 0 : room / step + 1)), inside = tail - head;
-#define CF_MAX_INSIDE(taps, dil, step) \
-    max_inside(inside, taps, dil, step, x + start + head * step, y + head, place + head)
+    const int64_t reach = (inside - 1) * step + (taps - 1) * dil + 1;
+    const int narrow = 0 < inside && inside < VL && head + VL <= ldy && reach <= VL * CF_NARROW_STEPS;
+    real line[2 * VL * CF_NARROW_STEPS] = {0};
+#define CF_MAX_INSIDE(taps, dil, step) max_inside(narrow ? VL : inside, taps, dil, step, from, y + head, place + head)
     for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy, place += ldy) {
+        const real *from = x + start + head * step;
         max_across(0, head, taps, dil, step, start, width, x, y, place);
-        if (inside < VL || (step == 2 && taps == 1)) max_across(head, tail, taps, dil, step, start, width, x, y, place);
+        if (narrow) {
+            copy(line, from, reach);
+            from = line;
+        }
+        if ((inside < VL && !narrow) || (step == 2 && taps == 1))
+            max_across(head, tail, taps, dil, step, start, width, x, y, place);
         else if (step == 1 && taps == 3) CF_MAX_INSIDE(3, dil, 1);
         else if (step == 1) CF_MAX_INSIDE(taps, dil, 1);
         else if (step == 2 && taps == 2) CF_MAX_INSIDE(2, dil, 2);
@@ -267,12 +278,13 @@ static void CF_NAME(gather_places)(int64_t begin, int64_t end, int64_t total, in
 }
 
 #if VL > 1
-/* Two or four points of a window in vectors, windows side by side. */
-CF_INLINE int64_t spread_vectors(int64_t n, int64_t taps, int64_t place0, const uint8_t *place, const real *x, real *y)
+/* Two or four points of a window in vectors, windows side by side; n >= VL, and the last vector ends where they do. */
+CF_INLINE void spread_vectors(int64_t n, int64_t taps, int64_t place0, const uint8_t *place, const real *x, real *y)
 {
-    int64_t q = 0;
-    for (; q + VL <= n; q += VL, y += taps * VL) {
+    for (int64_t next = 0; next < n; next += VL) {
+        const int64_t q = cf_min(next, n - VL);
         const vec v = load(x + q);
+        real *to = y + q * taps;
         const places at = load_places(place + q);
         vec tap[4];
         CF_UNROLL for (int t = 0; t < taps; t++) tap[t] = where_at(at, same_place(place0 + t), v);
@@ -282,28 +294,30 @@ CF_INLINE int64_t spread_vectors(int64_t n, int64_t taps, int64_t place0, const 
             even_high = zip_high(tap[0], tap[2]);
             odd_low = zip_low(tap[1], tap[3]);
             odd_high = zip_high(tap[1], tap[3]);
-            store(y + 2 * VL, zip_low(even_high, odd_high));
-            store(y + 3 * VL, zip_high(even_high, odd_high));
+            store(to + 2 * VL, zip_low(even_high, odd_high));
+            store(to + 3 * VL, zip_high(even_high, odd_high));
         }
-        store(y, zip_low(even_low, odd_low));
-        store(y + VL, zip_high(even_low, odd_low));
+        store(to, zip_low(even_low, odd_low));
+        store(to + VL, zip_high(even_low, odd_low));
     }
-    return q;
 }
 #endif
 
-static void CF_NAME(spread_places)(int64_t rows, int64_t n, int64_t taps, int64_t place0, const uint8_t *place,
-                                   const void *x_, void *y_, int64_t ldy)
+static void CF_NAME(spread_places)(int64_t n, int64_t taps, int64_t place0, const uint8_t *place, const void *x_,
+                                   void *y_)
 {
     const real *x = x_;
     real *y = y_;
-    for (int64_t r = 0; r < rows; r++, place += n, x += n, y += ldy) {
-        int64_t q = 0;
 #if VL > 1
-        if (taps == 2) q = spread_vectors(n, 2, place0, place, x, y);
-        else if (taps == 4) q = spread_vectors(n, 4, place0, place, x, y);
-#endif
-        for (; q < n; q++)
-            for (int64_t t = 0; t < taps; t++) y[q * taps + t] = place[q] == place0 + t ? x[q] : 0;
+    if (n >= VL && taps == 2) {
+        spread_vectors(n, 2, place0, place, x, y);
+        return;
     }
+    if (n >= VL && taps == 4) {
+        spread_vectors(n, 4, place0, place, x, y);
+        return;
+    }
+#endif
+    for (int64_t q = 0; q < n; q++)
+        for (int64_t t = 0; t < taps; t++) y[q * taps + t] = place[q] == place0 + t ? x[q] : 0;
 }

@@ -82,8 +82,8 @@ static void spread_rows(void *ctx, int64_t begin, int64_t end)
             int64_t to = ((slice * k[0] + z) * d->in[1] + h * k[1]) * d->in[2];
             for (int64_t from = r * n; from < (r + rows) * n; from += n)
                 for (int64_t t = 0; t < k[1]; t++, to += d->in[2])
-                    j->kn->spread_places(1, n, k[2], (z * k[1] + t) * k[2], j->place + from,
-                                         cf_at_const(j->dy, from, size), cf_at(j->dx, to, size), 0);
+                    j->kn->spread_places(n, k[2], (z * k[1] + t) * k[2], j->place + from,
+                                         cf_at_const(j->dy, from, size), cf_at(j->dx, to, size));
         }
     }
 }
@@ -118,7 +118,7 @@ void cf_place_max_backward(const cf_pool_desc *d, const cf_options *options, con
     }
     int64_t work = CF_SERIAL_WORK / 2, row = cf_max(1, d->in[2] * d->kernel[0] * d->kernel[1]);
     if (flat) cf_parallel_range(d->planes * cf_volume(d->in), work, options->threads, gather_range, &j);
-    else if (is_tiled(d))
+    else if (is_tiled(d) && d->out[2] >= j.kn->lanes)
         cf_parallel_range(d->planes * d->out[0] * d->out[1], cf_ceil_div(work, row), options->threads, spread_rows, &j);
     else cf_parallel_range(d->planes, work / volume, options->threads, add_range, &j);
 }
