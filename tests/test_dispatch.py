@@ -78,6 +78,16 @@ def test_threads_do_not_choose_the_source_of_depthwise(isa: int, size: int, kern
         assert len({plan["lanes"] for plan in plans}) == 1
 
 
+def test_blocks_in_the_source_end_with_a_vector_of_points(isa: int) -> None:
+    """What is read without looking at edges are whole vectors."""
+    lanes = _core.lanes(isa)[0]
+    for width in range(449, 513):
+        problem = geometry.conv("conv2d", 2, (1, 1, 15, width + 50), (1, 1, 15, 51), None, 1, 0, 1, 1)
+        for threads in range(1, 17):
+            plan = _core.ConvPlan(_core.FORWARD, problem, isa, threads, False, True).info()
+            assert plan["lanes"] != "source" or (width - 1) % plan["block"][2] + 1 >= lanes
+
+
 @pytest.mark.parametrize("name", [_core.isa_name(isa) for isa in _core.supported_isas()])
 def test_environment_caps_the_isa(name: str) -> None:
     code = "from cnnfast import _config, _core; print(_core.isa_name(_config.current().isa))"

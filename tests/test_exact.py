@@ -184,3 +184,10 @@ def test_planes_that_are_cut_or_joined(plane: str, dtype: Any, rng: np.random.Ge
         arguments = {name: arguments[name] for name in ("kernel_size", "stride", "padding")}
         average = Problem(f"avg_pool{p.rank}d", {"input": draw.array(*p.input_shape)}, arguments)
         check(average, int(np.prod(p.kernel)), rng)
+
+
+@pytest.mark.parametrize("width", range(7, 21))
+def test_infinity_in_the_source_of_depthwise_weights(width: int, isa: int, dtype: Any) -> None:
+    x, w, dy = np.ones((1, 1, 12, width), dtype), np.ones((1, 1, 3, 3), dtype), np.ones((1, 1, 10, width - 2), dtype)
+    x[0, 0, 5, 1] = np.inf
+    same(F.conv2d_backward(dy, x, w)[1], R.conv2d_backward(dy, x, w)[1])

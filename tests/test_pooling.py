@@ -198,3 +198,29 @@ def test_bits_do_not_depend_on_the_place_of_a_plane(
             F.avg_pool2d(x, (size[0], 2), stride=2),
         ):
             assert np.all(pooled == pooled[:, :1])
+
+
+@pytest.mark.parametrize("planes", [1, 15, 16, 17])
+def test_bits_of_a_plane_do_not_depend_on_how_many_there_are(planes: int, isa: int, dtype: Any) -> None:
+    plane = np.random.default_rng(0).standard_normal((1, 1, 23, 37)).astype(dtype)
+    alone, among = (F.adaptive_avg_pool2d(np.tile(plane, (1, n, 1, 1)), (3, 3)) for n in (1, planes))
+    assert np.all(among == alone)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "stride", "named"),
+    [
+        ((1, 56, 56, 64), (1, 3), (1, 2), {"ceil_mode": True, "data_format": "channels_last"}),
+        ((1, 300, 20), 3, 2, {"ceil_mode": True, "data_format": "channels_last"}),
+        ((1, 2, 6, 3000), (2, 3), (2, 2), {"ceil_mode": True}),
+        ((1, 2, 10000), 3, 2, {"padding": ((0, 1),)}),
+        ((1, 2, 8430), 2, 1, {"padding": ((0, 1),), "count_include_pad": False}),
+    ],
+)
+def test_average_gradients_of_windows_that_overlap_at_the_cuts_of_a_line(
+    shape: Any, kernel: Any, stride: Any, named: Any, isa: int, rng: np.random.Generator
+) -> None:
+    name = f"avg_pool{len(shape) - 2}d"
+    dy = rng.standard_normal(getattr(R, name)(np.zeros(shape), kernel, stride, **named).shape)
+    got, expected = (getattr(module, f"{name}_backward")(dy, shape, kernel, stride, **named) for module in (F, R))
+    np.testing.assert_allclose(got, expected, atol=1e-14)

@@ -36,7 +36,8 @@ typedef struct {
 /* y[r*ldy + q] = *init + sum over the taps (h, k) of all pieces of  w[h, k] * (lane q of row r + h in column[k])
  *
  * r < mr   q < lanes, in the last row q < last <= lanes   init may be NULL
- * Bit i of inside[piece] tells whether row i is inside the source; where one is not, [from, to) is empty.  Terms are added in
+ * Bit i of inside[piece] tells whether row i is inside the source, and is not read where [from, to) is everything; where one is
+ * not, [from, to) is empty.  Rows outside are left out, columns outside count 0 times their weight.  Terms are added in
  * the order (piece, k, h) in strips of any mr.  What lies `ahead` of y, in reals and not 0, is fetched to be written next; of what
  * follows in the source, `share` reals a point are fetched to be read later. */
 typedef struct {

@@ -145,7 +145,7 @@ CF_INLINE void sums_step(int height, int columns, int mr, const real *dy, int64_
         CF_UNROLL for (int i = 0; i < mr + height - 1; i++, from += ldx)
         {
             CF_STEP(from);
-            vec v = hi == VL ? load(from) : load_part(from, hi);
+            vec v = hi - lo == VL ? load(from) : load_lanes(from, lo, hi); /* 0 * infinity is not 0 */
             CF_PIN(v);
             CF_UNROLL for (int h = 0; h < height; h++)
             {

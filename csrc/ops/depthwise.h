@@ -22,7 +22,7 @@ typedef struct {
     int edges; /* in place, though taps may read outside of the source */
     int64_t lane_step; /* of the kernels */
     int64_t phases; /* of all axes */
-    int64_t blocks, units; /* a task: a block of points of a group of an image */
+    int64_t blocks, units; /* a unit: a block of points of a group of an image */
     int64_t strip_rows, sum_columns[CF_HEIGHT_MAX + 1]; /* of the largest strip; of the most sums, by height */
     int64_t parts; /* independent sums over the units of a group, in backward-weights */
     int64_t buffer_ld; /* reals of a row that is held back until all phases along w are there; 0: none is */

@@ -110,6 +110,8 @@ static double choose_block(cf_depthwise_plan *p, const cf_conv_desc *d, const cf
     for (int64_t n = 1; n <= CUTS_TRIED; n *= 2) {
         int64_t width = cf_round_up(cf_ceil_div(p->slab.points[2], n), kn->lanes);
         if (n > 1 && width < 8 * kn->lanes) break;
+        int64_t rest = p->slab.points[2] % width; /* of the last block, which is read in whole vectors */
+        if (n > 1 && p->in_place && !p->edges && 0 < rest && rest < kn->lanes) continue;
         double cost = choose_rows(p, d, kn, n == 1 ? p->slab.points[2] : width, threads);
         if (cost < least) {
             least = cost;

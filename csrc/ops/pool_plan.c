@@ -110,7 +110,7 @@ static void group_planes(cf_pool_plan *p, const cf_kernels *kn)
 {
     cf_pool_desc *d = &p->desc;
     int64_t bytes = (cf_volume(d->in) + cf_volume(d->out)) * CF_GROUP * kn->size;
-    if (!d->adaptive || d->lanes > 1 || d->planes < CF_GROUP || bytes > kn->core.l2 / 2) return;
+    if (!d->adaptive || d->lanes > 1 || bytes > kn->core.l2 / 2) return;
     p->grouped = d->planes;
     d->planes = 1;
     d->lanes = CF_GROUP;
@@ -173,7 +173,8 @@ cf_status cf_pool_plan_init(cf_pool_plan *p, cf_pool_pass pass, const cf_pool_de
     if (pass == CF_AVERAGE_POOL_BACKWARD && turn_round(d)) p->pass = pass = CF_AVERAGE_POOL;
     p->uniform = d->divisor != 0 || (is_uniform(d, 1) && is_uniform(d, 2)); /* joined planes are as their parts */
     if (!d->adaptive && pass != CF_MAX_POOL_INDEX) p->apart = join_planes(d);
-    p->covers = p->apart && d->kernel[1] == d->stride[1] && d->in[2] == d->out[2] * d->stride[2] && !d->pad[2];
+    p->covers = p->apart && d->kernel[1] == d->stride[1] && d->in[2] == d->out[2] * d->stride[2] &&
+                d->kernel[2] <= d->stride[2] && !d->pad[2];
     if (pass == CF_MAX_POOL_INDEX && !is_indexable(d)) return CF_TOO_LARGE;
     double work = (double)d->planes * (double)(cf_max(cf_volume(d->in), cf_volume(d->out)) * d->lanes);
     if (work < CF_SERIAL_WORK) p->options.threads = 1;

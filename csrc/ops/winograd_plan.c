@@ -30,16 +30,16 @@ enum { CHOICE_THREADS = 2 };
 static const double MARGIN = 1.08, WEIGHTS_MARGIN = 0.9;
 
 /* How much the transforms of so many points amplify the rounding errors of a product, in root mean square, of 3 and 4 taps
- * (winograd.md derives it from the points; of 2 it is a tenth more).  Those of axes multiply.  In float a unit of it was
+ * (winograd.md derives it from the points), and how much more of 2.  Those of axes multiply.  In float a unit of it was
  * measured to be an error of 2.1e-7 with sums of CF_WINOGRAD_TERMS, and of 1.6e-7 with half as long ones, which serve from HALVED
  * on: a fifth of the promise is in reserve. */
 static const double amplified[CF_POINTS_MAX + 1] = {0, 1, 0, 0, 1.3, 2.1, 2.2, 3.8};
-static const double AMPLIFIED = 15, HALVED = 11;
+static const double AMPLIFIED_BY_TWO = 1.1, AMPLIFIED = 15, HALVED = 11;
 
 static double amplification(const cf_pieces axis[3])
 {
     double all = 1;
-    for (int i = 0; i < 3; i++) all *= amplified[axis[i].n];
+    for (int i = 0; i < 3; i++) all *= amplified[axis[i].n] * (axis[i].n > 1 && axis[i].r == 2 ? AMPLIFIED_BY_TWO : 1);
     return all;
 }
 
