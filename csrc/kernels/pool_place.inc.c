@@ -139,8 +139,25 @@ CF_INLINE void max_across(int64_t q, int64_t end, int64_t taps, int64_t dil, int
     }
 }
 
-/* Rows with less than a vector of windows are met in a copy, if they are no longer than so many vectors. */
-enum { CF_NARROW_STEPS = 4 };
+/* Reals of a line with less than a vector of windows, which is met in a copy: whole vectors of windows end in it. */
+enum { CF_NARROW_LINE = 6 * VL };
+
+CF_INLINE int is_narrow(int64_t n, int64_t taps, int64_t dil, int64_t step)
+{
+    return 0 < n && n < VL && !(step == 2 && taps == 1) && (VL + 1) * step + (taps - 1) * dil + VL <= CF_NARROW_LINE;
+}
+
+CF_INLINE void max_narrow(int64_t n, int64_t taps, int64_t dil, int64_t step, const real *x, real *y, uint8_t *place)
+{
+    real line[CF_NARROW_LINE] = {0}, most[VL];
+    uint8_t at[VL];
+    copy(line, x, (n - 1) * step + (taps - 1) * dil + 1);
+    if (step == 2 && taps == 2) max_inside(VL, 2, dil, 2, line, most, at);
+    else if (step == 2) max_inside(VL, taps, dil, 2, line, most, at);
+    else max_inside(VL, taps, dil, step, line, most, at);
+    copy(y, most, n);
+    memcpy(place, at, (size_t)n);
+}
 
 static void CF_NAME(max_columns)(int64_t rows, int64_t n, int64_t taps, int64_t dil, int64_t step, int64_t start,
                                  int64_t width, const void *x_, int64_t ldx, void *y_, uint8_t *place, int64_t ldy)
@@ -150,18 +167,13 @@ static void CF_NAME(max_columns)(int64_t rows, int64_t n, int64_t taps, int64_t 
     const int64_t room = width - 1 - (taps - 1) * dil - start;
     const int64_t head = cf_min(n, cf_ceil_div(cf_max(0, -start), step));
     const int64_t tail = cf_max(head, cf_min(n, room < 0 ? 0 : room / step + 1)), inside = tail - head;
-    const int64_t reach = (inside - 1) * step + (taps - 1) * dil + 1;
-    const int narrow = 0 < inside && inside < VL && head + VL <= ldy && reach <= VL * CF_NARROW_STEPS;
-    real line[2 * VL * CF_NARROW_STEPS] = {0};
-#define CF_MAX_INSIDE(taps, dil, step) max_inside(narrow ? VL : inside, taps, dil, step, from, y + head, place + head)
+    const int narrow = is_narrow(inside, taps, dil, step);
+#define CF_MAX_INSIDE(taps, dil, step) \
+    max_inside(inside, taps, dil, step, x + start + head * step, y + head, place + head)
     for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy, place += ldy) {
-        const real *from = x + start + head * step;
         max_across(0, head, taps, dil, step, start, width, x, y, place);
-        if (narrow) {
-            copy(line, from, reach);
-            from = line;
-        }
-        if ((inside < VL && !narrow) || (step == 2 && taps == 1))
+        if (narrow) max_narrow(inside, taps, dil, step, x + start + head * step, y + head, place + head);
+        else if (inside < VL || (step == 2 && taps == 1))
             max_across(head, tail, taps, dil, step, start, width, x, y, place);
         else if (step == 1 && taps == 3) CF_MAX_INSIDE(3, dil, 1);
         else if (step == 1) CF_MAX_INSIDE(taps, dil, 1);
