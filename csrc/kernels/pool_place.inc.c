@@ -113,7 +113,7 @@ CF_INLINE void max_inside(int64_t n, int64_t taps, int64_t dil, int64_t step, co
             most = choose(above, v, most);
             at = choose_place(above, same_place(t), at);
         }
-        __builtin_prefetch(from + ROWS_AHEAD);
+        __builtin_prefetch((const void *)((uintptr_t)from + ROWS_AHEAD * sizeof(real))); /* not an element of x */
         store(y + q, most);
         store_places(place + q, at);
     }
