@@ -57,7 +57,7 @@ cdef dict conv_info(const cf_conv_plan *plan):
     }
     if plan.is_depthwise:
         info.update(algorithm="depthwise", lanes="source" if s.in_place else "slab", tile="strips",
-                    folded=bool(s.folded), tasks=s.units, parts=s.parts,
+                    folded=bool(s.folded), units=s.units, parts=s.parts,
                     block=(s.slab.block[0], s.slab.block[1], s.slab.block[2]))
         return info
     if plan.by_winograd:

@@ -20,7 +20,8 @@ enum { CF_MR_MAX = 14, CF_NV_MAX = 6 };
  * i < mr   j < lanes   0 <= k < kc
  * y row stride ldy   (nv - 1) * VL < lanes <= nv * VL
  * b is plain memory of any alignment: whole vectors are loaded, so b[koff[k]] must be readable for nv * VL reals.
- * y is touched in its first `lanes` columns only.  Rows from `ahead` on, ldy apart, are fetched: y or a tile to come.  Terms are added in the order of k in every tile shape.
+ * y is touched in its first `lanes` columns only.  Rows from `ahead` on, ldy apart, are fetched: y or a tile to come.
+ * Terms are added in the order of k in every tile shape.
  * `tile` takes packed rows alone, a_rs 1; `tile_apart` any. */
 typedef void cf_tile_fn(int64_t kc, const void *a, int64_t a_rs, int64_t a_cs, const void *b, const int32_t *koff,
                         void *y, int64_t ldy, const void *init, const void *from, int64_t ldf, int64_t lanes,

@@ -9,6 +9,10 @@
 #define CF_KERNELS_POOL_H
 #include <stdint.h>
 
+/* Planes that sums take in turns.  Windows that overlap share maxima, and a sum waits for the one before it in the same place:
+ * those of other planes do not. */
+enum { CF_PLANE_TURNS = 4 };
+
 typedef enum { CF_POOL_MAX, CF_POOL_SUM } cf_pool_op;
 
 /* The index of padding beside reals of `size` bytes. */

@@ -182,9 +182,7 @@ CF_INLINE void taps_in_vectors(cf_pool_op op, int64_t step, int64_t n, int64_t t
         store(y + q, op == CF_POOL_SUM ? v / by : v);
     }
 }
-#endif
 
-#if VL > 1
 /* The last n points before `end`, 0 < n < VL, in lanes, with what does not count in the others: a maximum may meet points twice. */
 CF_INLINE vec rest_of(cf_pool_op op, const real *end, int64_t n)
 {

@@ -61,14 +61,17 @@ CF_INLINE void scatter_planes(int planes, int64_t n, int64_t size, int64_t lanes
             }
 }
 
-/* Windows that overlap share maxima, and a sum waits for the one before it in the same place: planes in turns do not. */
 static void CF_NAME(scatter_add)(int64_t planes, int64_t n, int64_t size, int64_t lanes, const int64_t *index,
                                  const void *x_, void *y_)
 {
     const real *x = x_;
     real *y = y_;
-    for (; planes >= 4 && lanes == 1; planes -= 4, index += 4 * n, x += 4 * n, y += 4 * size)
-        scatter_planes(4, n, size, 1, index, x, y);
+    for (; planes >= CF_PLANE_TURNS && lanes == 1; planes -= CF_PLANE_TURNS) {
+        scatter_planes(CF_PLANE_TURNS, n, size, 1, index, x, y);
+        index += CF_PLANE_TURNS * n;
+        x += CF_PLANE_TURNS * n;
+        y += CF_PLANE_TURNS * size;
+    }
     for (; planes > 0; planes--, index += n * lanes, x += n * lanes, y += size * lanes)
         scatter_planes(1, n, size, lanes, index, x, y);
 }

@@ -5,10 +5,6 @@
 #define CF_KERNELS_POOL_PLACE_H
 #include <stdint.h>
 
-/* Planes that sums take in turns.  Windows that overlap share maxima, and a sum waits for the one before it in the same place:
- * those of other planes do not. */
-enum { CF_PLACE_TURNS = 4 };
-
 /* X(name, params) of every kernel; q < n, r < rows, t < taps:
  *
  * max_columns    y[r*ldy + q] = the largest of x[r*ldx + i], i = start + q*step + t*dil in [0, width), place[r*ldy + q] = its t;

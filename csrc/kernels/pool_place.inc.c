@@ -237,8 +237,8 @@ static void CF_NAME(add_places)(int64_t planes, int64_t rows, int64_t n, const i
     const real *x = x_;
     real *y = y_;
     int64_t m = 0;
-    for (; m + CF_PLACE_TURNS <= planes; m += CF_PLACE_TURNS)
-        add_in_turns(CF_PLACE_TURNS, rows, n, offset, place + m * ldx, x + m * ldx, ldx, y + m * ldy, ldy, row_step,
+    for (; m + CF_PLANE_TURNS <= planes; m += CF_PLANE_TURNS)
+        add_in_turns(CF_PLANE_TURNS, rows, n, offset, place + m * ldx, x + m * ldx, ldx, y + m * ldy, ldy, row_step,
                      step);
     for (; m < planes; m++)
         add_in_turns(1, rows, n, offset, place + m * ldx, x + m * ldx, ldx, y + m * ldy, ldy, row_step, step);

@@ -26,8 +26,9 @@
 /* Wide tiles take so long for a step that what it loads streams from L2, and 1152 = 128 channels of 3x3 keeps the
  * read-add-write of results under 2 % (Zen 4).  Narrow ones want the lanes of all steps in L1: with 144 steps dense layers
  * took 0.65 to 0.95 of the time that they took with 1152 (Zen 3, AVX2); 152 holds 3 channels of 7x7, 6 of 5x5 and 16 of
- * 3x3.  There a slab of a quarter of L2 leaves room for weights and results, and lanes that lie planes apart, thus in few
- * sets of L1 and on as many pages, take 1.1 to 1.25 of the time of a slab's. */
+ * 3x3.  There a slab of a quarter of L2 leaves room for weights and results, and lanes that lie planes apart, thus on as many
+ * pages, take longer than a slab's, more so where they begin anywhere in a line: fitted to which of both won on 20 layers of 1x1
+ * (Zen 3). */
 #define CF_NARROW (CF_REGISTERS < 32)
 #define CF_L2 (CF_VBYTES < 64 ? 512 << 10 : 1 << 20)
 #define CF_CORE                           \

@@ -35,8 +35,8 @@ typedef struct {
     int64_t start_at, end_at, count_at,
         row_count_at;   /* tables: windows of output columns; points of columns and rows */
     int64_t grouped; /* so many planes are taken a few at once, each a lane of one plane; or 0 */
-    int64_t group_at, scratch_at, scratch_bytes,
-        workspace_bytes; /* scratch_bytes a thread, from group_at on of a group */
+    int64_t group_at; /* where in a thread's scratch the copy of a group begins */
+    int64_t scratch_at, scratch_bytes, workspace_bytes; /* scratch_bytes a thread */
 } cf_pool_plan;
 
 /* CF_TOO_LARGE if an index would not fit an integer as wide as the dtype (planes of 8 GB). */

@@ -55,8 +55,8 @@ static void add_planes(const job *j, int64_t plane, int64_t planes)
 
 static void add_range(void *ctx, int64_t begin, int64_t end)
 {
-    for (int64_t plane = begin; plane < end; plane += CF_PLACE_TURNS)
-        add_planes(ctx, plane, cf_min(CF_PLACE_TURNS, end - plane));
+    for (int64_t plane = begin; plane < end; plane += CF_PLANE_TURNS)
+        add_planes(ctx, plane, cf_min(CF_PLANE_TURNS, end - plane));
 }
 
 /* Whether windows cover the input and share nothing. */

@@ -41,11 +41,10 @@ static void scatter_some(job *j, int64_t plane, int64_t planes)
     else j->kn->scatter_set(points, index, x, y);
 }
 
-/* Sums take several planes in turns, see the kernel. */
 static void scatter_planes(void *ctx, int64_t begin, int64_t end)
 {
     job *j = ctx;
-    int64_t step = j->kind == CF_SCATTER_ADD ? 4 : 1;
+    int64_t step = j->kind == CF_SCATTER_ADD ? CF_PLANE_TURNS : 1;
     for (int64_t plane = begin; plane < end; plane += step) scatter_some(j, plane, cf_min(step, end - plane));
 }
 
